@@ -1,0 +1,48 @@
+"""Stable hashes of text columns, many at a time.
+
+md5 is used as a fingerprint, not for secrecy: whoever can make two runs collide only confuses their own
+account. DuckDB computes it vectorised and, unlike polars' hash, promises the same value in every version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import duckdb
+import polars as pl
+
+
+def md5_pairs(texts: pl.Series) -> pl.DataFrame:
+    """The md5 of each text as two signed 64-bit integers.
+
+    Args:
+        texts: String series without nulls.
+
+    Returns:
+        Columns `high` and `low` (Int64): the last and first eight bytes, little-endian, in row order.
+    """
+    frame = pl.DataFrame({"text": texts})
+    connection = duckdb.connect(":memory:", config={"threads": "2", "preserve_insertion_order": "true"})
+    try:
+        connection.register("given", frame.to_arrow())
+        return connection.sql(
+            """
+            SELECT
+                ((m >> 64)::UHUGEINT::HUGEINT - CASE WHEN (m >> 127) = 1 THEN 18446744073709551616::HUGEINT ELSE 0::HUGEINT END)::BIGINT AS high,
+                ((m & 18446744073709551615::UHUGEINT)::HUGEINT - CASE WHEN ((m >> 63) & 1) = 1 THEN 18446744073709551616::HUGEINT ELSE 0::HUGEINT END)::BIGINT AS low
+            FROM (SELECT md5_number(text)::UHUGEINT AS m FROM given)
+            """
+        ).pl()
+    finally:
+        connection.close()
+
+
+def md5_pair(text: str) -> tuple[int, int]:
+    """The same for one text, without a frame."""
+    digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
+    return int.from_bytes(digest[8:], "little", signed=True), int.from_bytes(digest[:8], "little", signed=True)
+
+
+def id_text(source: str, run_id: str) -> str:
+    """What an id is hashed as: the source, a NUL, the id; neither may hold a NUL."""
+    return f"{source}\x00{run_id}"
