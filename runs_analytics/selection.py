@@ -9,12 +9,12 @@ from __future__ import annotations
 import calendar
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from runs_analytics.errors import BadSelection
 from runs_analytics.vocabulary import DIMENSIONS, KINDS, MAX_TEXT, STATUSES, Dimension
+from runs_analytics.zones import local_midnight, zone_named
 
 Comparison = Literal["previous", "year", "none"]
 COMPARISONS: Final[tuple[Comparison, ...]] = ("previous", "year", "none")
@@ -22,31 +22,6 @@ PERIODS: Final = ("7d", "30d", "90d", "180d", "month")
 FIRST_DAY: Final = date(1990, 1, 1)
 LAST_DAY: Final = date(2100, 1, 1)
 MAX_FILTER_VALUES: Final = 500
-
-
-def zone_named(name: str) -> ZoneInfo:
-    """The IANA zone of that name.
-
-    Raises:
-        BadSelection: when no such zone is known.
-    """
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:
-        raise BadSelection(
-            f"Unknown time zone {name!r}. Use an IANA name such as Europe/Berlin or UTC.",
-            field="zone",
-            value=name,
-        ) from problem
-
-
-def local_midnight(day: date, zone: ZoneInfo) -> datetime:
-    """The first moment of a local day, as an aware UTC datetime.
-
-    Where clocks skip midnight the day starts when they resume (PEP 495: fold 0 maps a gap time
-    forward by the gap).
-    """
-    return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)

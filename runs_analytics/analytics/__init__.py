@@ -1,0 +1,1 @@
+"""Questions about runs: one typed function each, shared by pages, API, exports and reports."""

@@ -1,0 +1,149 @@
+"""Puts runs into the warehouse: runs, payloads, rollup deltas and applied_seq in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import polars as pl
+
+from runs_analytics.warehouse.connection import quoted
+from runs_analytics.warehouse.store import Warehouse
+
+RUN_COLUMNS: Final = (
+    "account, day, local_day, quarter_hour, started_at, ended_at, id_hash, seq, ingested_at, import_id, "
+    'id, "source", parent_id, project, team, member, service, feature, agent, model, kind, status, '
+    "duration_us, duration_bucket, input_tokens, output_tokens, cached_tokens, request_bytes, response_bytes, "
+    "units, tags, reported_cost_nano, credits_nano, credits_version, credits_price, credits_lines, "
+    "cost_nano, cost_source, cost_version, cost_price, cost_lines"
+)
+_ROLLUP_STEPS: Final = (
+    "changed_cube.sql",
+    "add_rollup_day_cube.sql",
+    "add_rollup_day.sql",
+    "add_rollup_quarter_hour.sql",
+    "add_duration_histogram.sql",
+)
+
+
+def apply_frame(warehouse: Warehouse, stored: pl.DataFrame, upto_seq: int, *, in_order: bool = False) -> None:
+    """Apply runs that came over HTTP.
+
+    Args:
+        warehouse: where to.
+        stored: every column of the archive (`archive.SEGMENT_SCHEMA`), any accounts, any order.
+        upto_seq: the highest seq that is complete with these rows.
+        in_order: that the rows belong to closed days and are sorted already.
+    """
+    with warehouse.transaction() as connection:
+        if stored.height:
+            connection.register("incoming_arrow", stored.to_arrow())
+            connection.execute("CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM incoming_arrow")
+            _apply(connection, in_order=in_order)
+        _set_applied(connection, upto_seq)
+
+
+def apply_segments(warehouse: Warehouse, paths: Sequence[Path], upto_seq: int) -> None:
+    """Apply archive segments whose runs are not in the warehouse yet, read by DuckDB itself."""
+    with warehouse.transaction() as connection:
+        files = ", ".join(quoted(p) for p in paths)
+        connection.execute(
+            f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM read_parquet([{files}])"  # noqa: S608
+        )
+        _apply(connection, in_order=True)
+        _set_applied(connection, upto_seq)
+
+
+def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: int) -> int:
+    """Take an import's runs out again and put back the running ones it had replaced; how many went."""
+    with warehouse.transaction() as connection:
+        removed = connection.execute(
+            "CREATE OR REPLACE TEMP TABLE removed AS "
+            "SELECT *, -1 AS sign FROM runs WHERE account = $account AND import_id = $import_id",
+            {"account": account, "import_id": import_id},
+        ).fetchone()
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE restored AS "
+            "SELECT * EXCLUDE (replaced_by_seq, replaced_by_import), 1 AS sign FROM replaced_runs "
+            "WHERE account = $account AND replaced_by_import = $import_id",
+            {"account": account, "import_id": import_id},
+        )
+        connection.execute(
+            "CREATE OR REPLACE TEMP VIEW changes AS FROM removed UNION ALL BY NAME FROM restored"
+        )
+        for table in ("runs", "payloads"):
+            connection.execute(
+                f"DELETE FROM {table} WHERE account = $account AND import_id = $import_id",  # noqa: S608
+                {"account": account, "import_id": import_id},
+            )
+        connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM restored")  # noqa: S608
+        connection.execute(
+            "DELETE FROM replaced_runs WHERE account = $account AND replaced_by_import = $import_id",
+            {"account": account, "import_id": import_id},
+        )
+        _add_to_rollups(connection)
+        _set_applied(connection, upto_seq)
+    return int(removed[0]) if removed else 0
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
+    _set_replaced_aside(connection)
+    connection.execute(
+        "CREATE OR REPLACE TEMP VIEW changes AS "
+        "SELECT *, 1 AS sign FROM incoming UNION ALL BY NAME SELECT *, -1 AS sign FROM replaced"
+    )
+    order = "ORDER BY account, started_at"
+    connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
+    connection.execute(
+        'INSERT INTO payloads BY NAME SELECT account, day, started_at, id_hash, seq, import_id, input, "output", '
+        "error FROM incoming WHERE input IS NOT NULL OR \"output\" IS NOT NULL OR error IS NOT NULL "
+        f"{order}"
+    )
+    _add_to_rollups(connection)
+    if not in_order:
+        connection.execute(
+            "INSERT INTO unsorted_days SELECT DISTINCT day FROM incoming "
+            "WHERE day NOT IN (SELECT day FROM unsorted_days)"
+        )
+
+
+def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
+    """Move the running rows that the incoming ones replace to `replaced_runs`."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE replacing AS "
+        "SELECT account, id_hash, replaces_started_at AS started_at, replaces_started_at::DATE AS day, seq, import_id "
+        "FROM incoming WHERE replaces_started_at IS NOT NULL"
+    )
+    days: list[date] = [
+        row[0] for row in connection.execute("SELECT DISTINCT day FROM replacing ORDER BY day").fetchall()
+    ]
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE replaced AS "
+        "SELECT r.*, n.seq AS replaced_by_seq, n.import_id AS replaced_by_import FROM runs AS r JOIN replacing AS n "
+        "ON r.account = n.account AND r.day = n.day AND r.started_at = n.started_at AND r.id_hash = n.id_hash "
+        "WHERE list_contains($days::DATE[], r.day) AND r.status = 'running'",
+        {"days": days},
+    )
+    if days:
+        connection.execute("INSERT INTO replaced_runs BY NAME SELECT * FROM replaced")
+        for table in ("runs", "payloads"):
+            connection.execute(
+                f"DELETE FROM {table} AS r USING replaced AS o "  # noqa: S608
+                "WHERE r.account = o.account AND r.day = o.day AND r.started_at = o.started_at "
+                "AND r.id_hash = o.id_hash AND list_contains($days::DATE[], r.day)",
+                {"days": days},
+            )
+
+
+def _add_to_rollups(connection: duckdb.DuckDBPyConnection) -> None:
+    for step in _ROLLUP_STEPS:
+        connection.execute(Path(__file__).with_name(step).read_text())
+
+
+def _set_applied(connection: duckdb.DuckDBPyConnection, seq: int) -> None:
+    connection.execute(
+        "UPDATE warehouse_state SET \"value\" = greatest(\"value\", $seq) WHERE name = 'applied_seq'", {"seq": seq}
+    )

@@ -1,0 +1,242 @@
+"""The warehouse: runs, payloads and rollups, applied in order of seq and read by named queries."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from runs_analytics.errors import StorageFull, Unavailable
+from runs_analytics.warehouse import queries
+from runs_analytics.warehouse.connection import LAKE, WarehouseConfig, connect, use
+
+log = logging.getLogger(__name__)
+
+
+TABLES = Path(__file__).with_name("tables.sql")
+
+
+class Cancelled(Unavailable):
+    """The question was withdrawn by whoever asked it."""
+
+    code = "cancelled"
+
+
+class Warehouse:
+    """One open warehouse, safe to use from many threads; one of them writes at a time."""
+
+    def __init__(self, config: WarehouseConfig) -> None:
+        self.config = config
+        self.healed: list[str] = []
+        """What was found damaged at opening and how it was mended, in words."""
+        self.writing = threading.RLock()
+        self._local = threading.local()
+        self._generation = 0
+        self._asking: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._main = self._open()
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def frame(
+        self, name: str, params: Mapping[str, Any], *, facts: str | None = None, ticket: str | None = None
+    ) -> pl.DataFrame:
+        """The rows of a named query.
+
+        Args:
+            name: path below `queries/` without the ending.
+            params: exactly the parameters the query uses; DuckDB refuses more or fewer.
+            facts: which facts the question reads, where it reads any.
+            ticket: a name under which `cancel` can withdraw the question.
+
+        Raises:
+            Cancelled: when it was withdrawn.
+            Unavailable: while the warehouse is being reopened.
+        """
+        sql = queries.text(name, facts)
+        cursor = self._cursor()
+        if ticket:
+            self._asking[ticket] = cursor
+        try:
+            return cursor.execute(sql, dict(params)).pl()
+        except duckdb.InterruptException as problem:
+            raise Cancelled("The question was cancelled.") from problem
+        except duckdb.FatalException as problem:
+            self.reopen()
+            raise Unavailable("The warehouse was reopened; ask again.") from problem
+        finally:
+            if ticket:
+                self._asking.pop(ticket, None)
+
+    def batches(self, name: str, params: Mapping[str, Any], rows: int) -> Iterator[pl.DataFrame]:
+        """The rows of a named query, in frames of at most `rows`, from one consistent snapshot."""
+        cursor = self._main.cursor()
+        use(cursor, self.config)
+        try:
+            reader = cursor.execute(queries.text(name), dict(params)).to_arrow_reader(rows)
+            for batch in reader:
+                yield pl.DataFrame(pl.from_arrow(batch))
+        finally:
+            cursor.close()
+
+    def cancel(self, ticket: str) -> bool:
+        """Withdraw a question that is being answered; whether there was one."""
+        cursor = self._asking.get(ticket)
+        if cursor is not None:
+            cursor.interrupt()
+        return cursor is not None
+
+    @property
+    def applied_seq(self) -> int:
+        """The highest seq whose runs are in the warehouse; nothing below it is missing."""
+        row = self._cursor().execute(
+            "SELECT max(\"value\") FROM warehouse_state WHERE name = 'applied_seq'"
+        ).fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
+
+    def check_ready(self) -> None:
+        """Run a real query.
+
+        Raises:
+            Unavailable: when the warehouse cannot answer.
+        """
+        try:
+            self._cursor().execute("SELECT 1 FROM warehouse_state LIMIT 1").fetchall()
+        except duckdb.Error as problem:
+            raise Unavailable(f"The warehouse does not answer: {problem}") from problem
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writing connection inside one transaction, committed at the end or rolled back whole.
+
+        Raises:
+            StorageFull: when the disk is full; what was acknowledged stays in the control store.
+            Unavailable: when DuckDB had to be reopened.
+        """
+        with self.writing:
+            connection = self._main
+            try:
+                connection.execute("BEGIN TRANSACTION")
+                yield connection
+                connection.execute("COMMIT")
+            except duckdb.FatalException as problem:
+                self.reopen()
+                raise Unavailable(f"The warehouse was reopened after: {problem}") from problem
+            except BaseException as problem:
+                self._roll_back(connection)
+                if isinstance(problem, duckdb.Error) and is_disk_full(problem):
+                    raise StorageFull(
+                        "The disk is full; runs wait in the inbox until there is room."
+                    ) from problem
+                raise
+
+    def checkpoint(self) -> None:
+        """Move everything committed into the main file, so that the WAL is not needed for it."""
+        with self.writing:
+            try:
+                self._main.execute("CHECKPOINT")
+            except duckdb.FatalException as problem:
+                self.reopen()
+                raise StorageFull(f"The warehouse could not checkpoint: {problem}") from problem
+            except duckdb.Error as problem:
+                if is_disk_full(problem):
+                    raise StorageFull("The disk is full; the warehouse waits to checkpoint.") from problem
+                raise Unavailable(f"The warehouse could not checkpoint now: {problem}") from problem
+
+    def reopen(self) -> None:
+        """Close DuckDB and open it again: the only cure after one of its fatal errors."""
+        with self.writing:
+            log.warning("reopening the warehouse")
+            self._generation += 1
+            try:
+                self._main.close()
+            except duckdb.Error as problem:
+                log.warning("closing the warehouse: %s", problem)
+            self._main = self._open()
+
+    def close(self) -> None:
+        """Close every connection; DuckDB checkpoints its file when the last one closes."""
+        with self.writing:
+            self._generation += 1
+            self._main.close()
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        self.config.path.parent.mkdir(parents=True, exist_ok=True)
+        connection = self._open_or_quarantine()
+        try:
+            connection.execute(TABLES.read_text())
+            state = connection.execute("SELECT count(*) FROM warehouse_state").fetchone()
+            if state == (0,):
+                connection.execute("INSERT INTO warehouse_state VALUES ('applied_seq', 0)")
+        except duckdb.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _open_or_quarantine(self) -> duckdb.DuckDBPyConnection:
+        """Open the file; set a WAL, then the file itself, aside when DuckDB refuses it as damaged."""
+        if self.config.kind == LAKE:
+            return connect(self.config)
+        wal = self.config.path.with_name(self.config.path.name + ".wal")
+        for suspect in (wal, self.config.path):
+            try:
+                return connect(self.config)
+            except duckdb.Error as problem:
+                if not suspect.exists() or is_held(problem) or is_disk_full(problem):
+                    if suspect is self.config.path or is_held(problem) or is_disk_full(problem):
+                        raise Unavailable(f"The warehouse cannot be opened: {problem}") from problem
+                    continue
+                aside = quarantine(suspect)
+                self.healed.append(
+                    f"{suspect.name} was damaged ({_first_line(problem)}); it was set aside as {aside.name}."
+                )
+                log.error("%s", self.healed[-1])
+        return connect(self.config)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        if getattr(self._local, "generation", None) != self._generation:
+            self._local.cursor = self._main.cursor()
+            use(self._local.cursor, self.config)
+            self._local.generation = self._generation
+        cursor: duckdb.DuckDBPyConnection = self._local.cursor
+        return cursor
+
+    def _roll_back(self, connection: duckdb.DuckDBPyConnection) -> None:
+        try:
+            connection.execute("ROLLBACK")
+        except duckdb.TransactionException:
+            pass  # DuckDB had ended it already
+        except duckdb.Error:
+            self.reopen()
+
+
+def quarantine(path: Path) -> Path:
+    """Rename a damaged file so that it is kept and no longer in the way."""
+    aside = path.with_name(f"{path.name}.corrupt-{int(path.stat().st_mtime)}")
+    path.rename(aside)
+    return aside
+
+
+def is_disk_full(problem: BaseException) -> bool:
+    """Whether an error of DuckDB means that the disk is full."""
+    words = str(problem).lower()
+    return "no space left" in words or "disk full" in words or "could not write" in words
+
+
+def is_held(problem: BaseException) -> bool:
+    """Whether the file is held by another process."""
+    return "could not set lock" in str(problem).lower() or "conflicting lock" in str(problem).lower()
+
+
+def _first_line(problem: BaseException) -> str:
+    return str(problem).strip().splitlines()[0][:200]
