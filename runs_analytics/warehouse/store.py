@@ -74,12 +74,14 @@ class Warehouse:
             if ticket:
                 self._asking.pop(ticket, None)
 
-    def batches(self, name: str, params: Mapping[str, Any], rows: int) -> Iterator[pl.DataFrame]:
+    def batches(
+        self, name: str, params: Mapping[str, Any], rows: int, *, facts: str | None = None
+    ) -> Iterator[pl.DataFrame]:
         """The rows of a named query, in frames of at most `rows`, from one consistent snapshot."""
         cursor = self._main.cursor()
         use(cursor, self.config)
         try:
-            reader = cursor.execute(queries.text(name), dict(params)).to_arrow_reader(rows)
+            reader = cursor.execute(queries.text(name, facts), dict(params)).to_arrow_reader(rows)
             for batch in reader:
                 yield pl.DataFrame(pl.from_arrow(batch))
         finally:
