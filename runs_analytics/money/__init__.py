@@ -1,0 +1,1 @@
+"""Amounts, price books and rating: pure functions of their arguments."""

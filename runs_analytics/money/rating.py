@@ -1,0 +1,277 @@
+"""Rating one run: which price matches, what each of its lines costs, and why.
+
+A line is quantity × price ÷ per, rounded half-even to a billionth; a run costs the sum of its lines.
+A quantity that the run does not state counts 0. A run that no price matches has no amount, which is
+not zero. A blocked run did nothing, so its lines are 0. A price list never overrides the cost that a
+run reported itself.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from runs_analytics.errors import BadRequest, Damaged, NotFound
+from runs_analytics.money.amounts import decimal_string, divide_half_even
+from runs_analytics.money.price_book import (
+    DURATION_S,
+    RUN,
+    UNCACHED_INPUT_TOKENS,
+    UNIT_PREFIX,
+    BookKind,
+    Component,
+    Price,
+    PriceBook,
+    PriceVersion,
+)
+from runs_analytics.vocabulary import MAX_AMOUNT_NANO, NANO, NONE
+
+CostSource = Literal["reported", "list", "(none)"]
+BLOCKED: Final = "blocked"
+MAX_CACHED_MATCHES: Final = 16_384
+"""Combinations of condition values remembered per version, so that odd names cannot fill the memory."""
+
+Run = Mapping[str, Any]
+"""A row of a run frame: keys of RUN_SCHEMA, absent or None where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one price book says about one run."""
+
+    version: int | None
+    """None: no version was valid when the run started."""
+
+    price_id: str | None
+    """None: no price matched."""
+
+    lines: tuple[int, ...]
+    """Billionths, one per component of the price, in its order; empty without a price."""
+
+    total_nano: int | None
+    """Sum of the lines; None without a price."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatingLine:
+    """One line of a rating, as a person reads it: quantity × price per `per` makes the amount."""
+
+    measure: str
+    quantity: Decimal
+    price: Decimal
+    per: int
+    amount_nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A component in integers: amount_nano = count × numerator ÷ denominator, in lowest terms.
+
+    The count is in the smallest whole unit of the measure (see `counts_per_unit`). The limits of a
+    Component keep the numerator up to 10**18 and the denominator up to 10**30.
+    """
+
+    measure: str
+    count: Callable[[Run], int]
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledPrice:
+    """A price ready to be applied."""
+
+    version: int
+    id: str
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledVersion:
+    """A version ready to be searched; it remembers which price each combination of values met."""
+
+    version: int
+    dimensions: tuple[str, ...]
+    """The dimensions that any condition looks at, sorted."""
+
+    prices: tuple[tuple[Price, CompiledPrice], ...]
+    """In the order they are tried."""
+
+    matches: dict[tuple[str, ...], CompiledPrice | None] = field(default_factory=dict)
+
+    def match(self, values: tuple[str, ...]) -> CompiledPrice | None:
+        """The first price whose conditions hold for the values of `dimensions`, or None."""
+        try:
+            return self.matches[values]
+        except KeyError:
+            if len(self.matches) >= MAX_CACHED_MATCHES:
+                self.matches.clear()
+            found = self.matches[values] = self._first(dict(zip(self.dimensions, values, strict=True)))
+            return found
+
+    def _first(self, values: Mapping[str, str]) -> CompiledPrice | None:
+        for price, compiled in self.prices:
+            if all(values[dimension] in allowed for dimension, allowed in price.conditions):
+                return compiled
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledBook:
+    """A price book ready to rate runs."""
+
+    kind: BookKind
+    starts: tuple[datetime, ...]
+    """Start of each version, UTC without a zone, ascending."""
+
+    versions: tuple[CompiledVersion, ...]
+
+    def at(self, started_at: datetime) -> CompiledVersion | None:
+        """The version valid at a moment, aware or UTC without a zone."""
+        if started_at.tzinfo is not None:
+            started_at = started_at.astimezone(UTC).replace(tzinfo=None)
+        position = bisect_right(self.starts, started_at)
+        return self.versions[position - 1] if position else None
+
+
+@lru_cache(maxsize=64)
+def compile_book(book: PriceBook) -> CompiledBook:
+    """The book with its prices as integers; equal books share one result."""
+    return CompiledBook(
+        kind=book.kind,
+        starts=tuple(version.valid_from.replace(tzinfo=None) for version in book.versions),
+        versions=tuple(_compile_version(version) for version in book.versions),
+    )
+
+
+def rate(book: PriceBook, run: Run, started_at: datetime) -> Rating:
+    """What the run costs by the version of the book that was valid when it started.
+
+    Raises:
+        BadRequest: naming `credits` or `cost` when the amount is over a billion.
+    """
+    compiled = compile_book(book)
+    version = compiled.at(started_at)
+    if version is None:
+        return Rating(None, None, (), None)
+    price = version.match(tuple([run.get(dimension, NONE) for dimension in version.dimensions]))
+    if price is None:
+        return Rating(version.version, None, (), None)
+    if run.get("status") == BLOCKED:
+        return Rating(version.version, price.id, (0,) * len(price.terms), 0)
+    lines = tuple([divide_half_even(t.count(run) * t.numerator, t.denominator) for t in price.terms])
+    total_nano = sum(lines)
+    if total_nano > MAX_AMOUNT_NANO:
+        raise amount_too_large(book.kind)
+    return Rating(version.version, price.id, lines, total_nano)
+
+
+def rate_run(credits_book: PriceBook, cost_book: PriceBook, run: Run) -> dict[str, object]:
+    """Every field of RATED_SCHEMA for a run.
+
+    The reported cost stands as it is, also on a blocked run, and carries no version, price or lines.
+
+    Raises:
+        BadRequest: naming `credits` or `cost` when the amount is over a billion.
+    """
+    started_at = run["started_at"]
+    credit = rate(credits_book, run, started_at)
+    reported_cost_nano = run.get("reported_cost_nano")
+    source: CostSource = "reported"
+    if reported_cost_nano is not None:
+        cost = Rating(None, None, (), reported_cost_nano)
+    else:
+        cost = rate(cost_book, run, started_at)
+        source = "(none)" if cost.total_nano is None else "list"
+    return {
+        "credits_nano": credit.total_nano,
+        "credits_version": credit.version,
+        "credits_price": credit.price_id,
+        "credits_lines": list(credit.lines),
+        "cost_nano": cost.total_nano,
+        "cost_source": source,
+        "cost_version": cost.version,
+        "cost_price": cost.price_id,
+        "cost_lines": list(cost.lines),
+    }
+
+
+def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: Run) -> tuple[RatingLine, ...]:
+    """The stored lines of a run beside the quantities and prices they were made from.
+
+    Raises:
+        NotFound: when the version has no such price.
+        Damaged: when the price has another number of components than the run has lines.
+    """
+    price = next((price for price in version.prices if price.id == price_id), None)
+    if price is None:
+        raise NotFound(f"Version {version.version} has no price {price_id!r}.", value=price_id)
+    if len(price.components) != len(lines):
+        raise Damaged(
+            f"The run has {len(lines)} rating lines, but price {price_id!r} of version {version.version} "
+            f"has {len(price.components)} components; each component makes one line."
+        )
+    return tuple(
+        RatingLine(
+            component.measure, quantity(component.measure, run), component.price, component.per, amount
+        )
+        for component, amount in zip(price.components, lines, strict=True)
+    )
+
+
+def quantity(measure: str, run: Run) -> Decimal:
+    """How much of a measure a run states, in the unit that prices use; 0 where it states none."""
+    return Decimal(_counter(measure)(run)) / counts_per_unit(measure)
+
+
+def amount_too_large(kind: str) -> BadRequest:
+    """The refusal of a run whose credits or cost are over the limit of one run."""
+    return BadRequest(
+        f"The {kind} of this run would be over {decimal_string(MAX_AMOUNT_NANO)}; check its quantities.",
+        field=kind,
+    )
+
+
+def counts_per_unit(measure: str) -> int:
+    """How many counts make one unit of a measure: durations count microseconds, units billionths."""
+    if measure == DURATION_S:
+        return 1_000_000
+    return NANO if measure.startswith(UNIT_PREFIX) else 1
+
+
+def _compile_version(version: PriceVersion) -> CompiledVersion:
+    # sorted() is stable, so equal priorities keep the order of the version.
+    prices = sorted(version.prices, key=lambda price: price.priority)
+    return CompiledVersion(
+        version=version.version,
+        dimensions=tuple(sorted({dimension for price in prices for dimension, _ in price.conditions})),
+        prices=tuple((price, _compile_price(version.version, price)) for price in prices),
+    )
+
+
+def _compile_price(version: int, price: Price) -> CompiledPrice:
+    return CompiledPrice(version, price.id, tuple(map(_compile_component, price.components)))
+
+
+def _compile_component(component: Component) -> Term:
+    ratio = Fraction(component.price) * NANO / (component.per * counts_per_unit(component.measure))
+    return Term(component.measure, _counter(component.measure), ratio.numerator, ratio.denominator)
+
+
+def _counter(measure: str) -> Callable[[Run], int]:
+    """The function that reads the count of a measure from a run."""
+    if measure == RUN:
+        return lambda run: 1
+    if measure == UNCACHED_INPUT_TOKENS:
+        return lambda run: max(0, (run.get("input_tokens") or 0) - (run.get("cached_tokens") or 0))
+    if measure.startswith(UNIT_PREFIX):
+        name = measure.removeprefix(UNIT_PREFIX)
+        return lambda run: sum(u["quantity_nano"] for u in run.get("units") or () if u["name"] == name)
+    column = "duration_us" if measure == DURATION_S else measure
+    return lambda run: run.get(column) or 0
