@@ -1,0 +1,1 @@
+"""Validation of what comes in: events, files, ids, import and apply."""
