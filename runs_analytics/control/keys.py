@@ -1,0 +1,188 @@
+"""API keys: shown once, stored as a keyed hash, checked in constant time.
+
+A key reads `runs_<prefix>_<secret>`. The prefix finds the row and may be shown; the secret has 256 random
+bits, so a fast hash is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import string
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+
+from runs_analytics.control.accounts import get_account
+from runs_analytics.control.guards import checked_text
+from runs_analytics.control.schema import api_keys
+from runs_analytics.errors import BadRequest, NotAllowed, NotFound, Unauthenticated
+from runs_analytics.scope import Role, Scope
+
+KeyScope = Literal["ingest", "read", "admin"]
+KEY_SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "read", "admin")
+
+_KEY: Final = re.compile(r"runs_([a-z0-9]{8})_([0-9a-f]{64})", re.ASCII)
+_PREFIX_LETTERS: Final = string.ascii_lowercase + string.digits
+_PREFIX_LENGTH: Final = 8
+_MAY_MANAGE: Final[tuple[Role, ...]] = ("owner", "admin", "operator")
+
+_NO_KEY: Final = "0" * 64
+"""Compared with when no row was found, so that an unknown prefix costs the same work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What may be shown of a key."""
+
+    prefix: str
+    account: str
+    label: str
+    scopes: tuple[KeyScope, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def create_key(
+    connection: sa.Connection,
+    scope: Scope,
+    label: str,
+    scopes: Collection[str],
+    now: datetime,
+    *,
+    pepper: bytes,
+    expires_at: datetime | None = None,
+) -> tuple[str, str]:
+    """Make a key for the scope's account.
+
+    Returns:
+        The prefix that names it, and the whole key, which cannot be had again.
+
+    Raises:
+        BadRequest: on an unusable label, an unknown scope, or an expiry that is over already.
+        NotAllowed: when the actor is not an owner, admin or operator.
+        NotFound: when the account does not exist.
+    """
+    _require_manager(scope)
+    account = get_account(connection, scope)
+    granted = _checked_scopes(scopes)
+    if expires_at is not None and expires_at <= now:
+        raise BadRequest(
+            f"expires_at is {expires_at.isoformat()}; choose a moment after {now.isoformat()}.",
+            field="expires_at",
+        )
+    prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(_PREFIX_LENGTH))
+    key = f"runs_{prefix}_{secrets.token_hex(32)}"
+    connection.execute(
+        sa.insert(api_keys).values(
+            prefix=prefix,
+            account=account.id,
+            label=checked_text(label, "label"),
+            secret_hmac=_keyed_hash(key, pepper),
+            scopes=" ".join(granted),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    return prefix, key
+
+
+def authenticate(connection: sa.Connection, text: str, now: datetime, *, pepper: bytes) -> Scope:
+    """The account and role that a key stands for.
+
+    Raises:
+        Unauthenticated: always the same answer, whatever is wrong with the key.
+    """
+    parts = _KEY.fullmatch(text)
+    if parts is None:
+        raise _refusal()
+    row = connection.execute(sa.select(api_keys).where(api_keys.c.prefix == parts[1])).one_or_none()
+    stored = _NO_KEY if row is None else row.secret_hmac
+    is_right = hmac.compare_digest(stored, _keyed_hash(text, pepper))
+    if row is None or not is_right or row.revoked_at is not None:
+        raise _refusal()
+    if row.expires_at is not None and row.expires_at <= now:
+        raise _refusal()
+    return Scope(account=row.account, actor=f"key:{row.prefix}", role=_role(set(row.scopes.split())))
+
+
+def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: datetime) -> ApiKey:
+    """End a key of the scope's account from this commit on; one that was revoked before stays so.
+
+    Raises:
+        NotFound: when the account has no such key.
+        NotAllowed: when the actor is not an owner, admin or operator.
+    """
+    _require_manager(scope)
+    is_it = (api_keys.c.account == scope.account) & (api_keys.c.prefix == prefix)
+    connection.execute(
+        sa.update(api_keys).where(is_it, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
+    )
+    row = connection.execute(sa.select(api_keys).where(is_it)).one_or_none()
+    if row is None:
+        raise NotFound(f"Account {scope.account!r} has no key {prefix!r}.", field="prefix", value=prefix)
+    return _shown(row)
+
+
+def list_keys(connection: sa.Connection, scope: Scope) -> tuple[ApiKey, ...]:
+    """The keys of the scope's account, oldest first, without anything secret."""
+    query = sa.select(api_keys).where(api_keys.c.account == scope.account)
+    rows = connection.execute(query.order_by(api_keys.c.created_at, api_keys.c.prefix))
+    return tuple(_shown(row) for row in rows)
+
+
+def _checked_scopes(scopes: Collection[str]) -> list[KeyScope]:
+    if unknown := sorted(set(scopes) - set(KEY_SCOPES)):
+        raise BadRequest(
+            f"Unknown key scope {unknown[0]!r}. Use: {', '.join(KEY_SCOPES)}.",
+            field="scopes",
+            value=unknown[0],
+        )
+    if not scopes:
+        raise BadRequest(f"A key needs a scope. Use: {', '.join(KEY_SCOPES)}.", field="scopes")
+    return [name for name in KEY_SCOPES if name in scopes]
+
+
+def _role(scopes: set[str]) -> Role:
+    """The one role that grants exactly what the scopes do."""
+    if "admin" in scopes:
+        return "admin"
+    if scopes == {"ingest", "read"}:
+        return "member"
+    return "analyst" if "read" in scopes else "ingest"
+
+
+def _require_manager(scope: Scope) -> None:
+    if scope.role not in _MAY_MANAGE:
+        raise NotAllowed(
+            f"{scope.actor} is {scope.role}; keys are managed by one of: {', '.join(_MAY_MANAGE)}."
+        )
+
+
+def _keyed_hash(key: str, pepper: bytes) -> str:
+    return hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()
+
+
+def _refusal() -> Unauthenticated:
+    return Unauthenticated(
+        "The API key is missing, unknown, expired or revoked. Send `Authorization: Bearer runs_…` with a key "
+        "made by `keys create`."
+    )
+
+
+def _shown(row: sa.Row[Any]) -> ApiKey:
+    return ApiKey(
+        prefix=row.prefix,
+        account=row.account,
+        label=row.label,
+        scopes=tuple(name for name in KEY_SCOPES if name in row.scopes.split()),
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+    )

@@ -1,0 +1,181 @@
+"""Group commit: one thread writes what many ask for, in one transaction with one sync.
+
+A commit costs one fsync, a few milliseconds; sharing it among whatever waits is what makes
+acknowledging thousands of requests a second possible without giving up durability.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from runs_analytics.control.crash import crash_point
+from runs_analytics.control.failures import store_failure
+from runs_analytics.errors import Unavailable
+
+T = TypeVar("T")
+Job = Callable[[sa.Connection], T]
+
+GROUP_JOBS: Final = 512
+QUEUE_JOBS: Final = 4096
+CHECKPOINT_BYTES: Final = 8_388_608
+"""Size of SQLite's log from which the writer checkpoints after a commit."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    job: Job[Any]
+    future: Future[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    value: object = None
+    problem: BaseException | None = None
+
+    def settle(self, future: Future[Any]) -> None:
+        if self.problem is None:
+            future.set_result(self.value)
+        else:
+            future.set_exception(self.problem)
+
+
+class GroupCommitWriter:
+    """The only writer of a control store: owns the writing engine and the thread that uses it."""
+
+    def __init__(self, engine: Engine, data_dir: Path, *, queue_jobs: int = QUEUE_JOBS) -> None:
+        self._engine = engine
+        self._data_dir = data_dir
+        self._queue_jobs = queue_jobs
+        self._log_file = Path(f"{engine.url.database}-wal") if engine.dialect.name == "sqlite" else None
+        self._waiting: deque[_Waiting] = deque()
+        self._wake = threading.Condition()
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="control-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting_jobs(self) -> int:
+        """Number of jobs that wait for the next group."""
+        return len(self._waiting)
+
+    def submit(self, job: Job[T]) -> Future[T]:
+        """Queue a job; its future resolves once the group it ran in is durable.
+
+        The job runs in the writer's thread inside a savepoint. What it raises comes out of the future and
+        undoes this job only. A future that is cancelled before its job starts never runs it.
+
+        Raises:
+            Unavailable: when the queue is full or the store is closing.
+        """
+        future: Future[T] = Future()
+        with self._wake:
+            if self._is_closing:
+                raise Unavailable("The control store is closing; send the request again later.")
+            if len(self._waiting) >= self._queue_jobs:
+                raise Unavailable(
+                    f"{self._queue_jobs} writes are waiting already; send the request again in a moment."
+                )
+            self._waiting.append(_Waiting(job, future))
+            self._wake.notify()
+        return future
+
+    def write(self, job: Job[T]) -> T:
+        """Run a job and wait until it is durable.
+
+        Raises:
+            RuntimeError: when called by a job, which would wait for itself.
+            StorageFull, Unavailable: nothing of the job was acknowledged; or whatever the job raises.
+        """
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("A job must use its own connection instead of writing through the store.")
+        return self.submit(job).result()
+
+    def close(self) -> None:
+        """Write what is queued, then end the thread and its connection; again does nothing."""
+        with self._wake:
+            self._is_closing = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            self._write_group([w for w in group if w.future.set_running_or_notify_cancel()])
+            self._checkpoint()
+        self._engine.dispose()
+
+    def _next_group(self) -> list[_Waiting]:
+        """Up to GROUP_JOBS jobs, as soon as there is one; none when closed and drained."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._waiting or self._is_closing)
+            return [self._waiting.popleft() for _ in range(min(GROUP_JOBS, len(self._waiting)))]
+
+    def _write_group(self, group: list[_Waiting]) -> None:
+        try:
+            outcomes = self._commit(group)
+        except BaseException as problem:
+            _log.warning("A group of %d writes was undone: %s", len(group), problem)
+            for waiting in group:
+                # One exception each: raising the same one in many threads mixes their tracebacks.
+                waiting.future.set_exception(_undone(problem, self._data_dir))
+            return
+        crash_point("after_commit")
+        for waiting, outcome in zip(group, outcomes, strict=True):
+            outcome.settle(waiting.future)
+
+    def _commit(self, group: list[_Waiting]) -> list[_Outcome]:
+        with self._engine.connect() as connection:
+            try:
+                with connection.begin():
+                    outcomes = [self._attempt(connection, waiting.job) for waiting in group]
+                    crash_point("before_commit")
+            except BaseException:
+                # A connection that failed is not trusted again; the next group opens a new one.
+                connection.invalidate()
+                raise
+        return outcomes
+
+    def _attempt(self, connection: sa.Connection, job: Job[Any]) -> _Outcome:
+        savepoint = connection.begin_nested()
+        try:
+            value = job(connection)
+            savepoint.commit()
+        except BaseException as problem:
+            if store_failure(problem, self._data_dir) is not None:
+                raise
+            savepoint.rollback()
+            return _Outcome(problem=problem)
+        return _Outcome(value)
+
+    def _checkpoint(self) -> None:
+        """Move SQLite's log into the database once it is long; a failure only leaves it longer."""
+        if self._log_file is None:
+            return
+        with contextlib.suppress(OSError, sa.exc.SQLAlchemyError):
+            if self._log_file.stat().st_size < CHECKPOINT_BYTES:
+                return
+            crash_point("before_control_checkpoint")
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def _undone(problem: BaseException, data_dir: Path) -> BaseException:
+    failure = store_failure(problem, data_dir) or Unavailable(
+        f"The control store could not commit ({problem}); send the request again."
+    )
+    failure.__cause__ = problem
+    return failure

