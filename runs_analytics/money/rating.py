@@ -103,10 +103,13 @@ class CompiledVersion:
     prices: tuple[tuple[Price, CompiledPrice], ...]
     """In the order they are tried."""
 
-    matches: dict[tuple[str, ...], CompiledPrice | None] = field(default_factory=dict)
+    matches: dict[tuple[str | None, ...], CompiledPrice | None] = field(default_factory=dict)
 
-    def match(self, values: tuple[str, ...]) -> CompiledPrice | None:
-        """The first price whose conditions hold for the values of `dimensions`, or None."""
+    def match(self, values: tuple[str | None, ...]) -> CompiledPrice | None:
+        """The first price whose conditions hold for the values of `dimensions`, or None.
+
+        A value may be None: it meets no condition.
+        """
         try:
             return self.matches[values]
         except KeyError:
@@ -115,7 +118,7 @@ class CompiledVersion:
             found = self.matches[values] = self._first(dict(zip(self.dimensions, values, strict=True)))
             return found
 
-    def _first(self, values: Mapping[str, str]) -> CompiledPrice | None:
+    def _first(self, values: Mapping[str, str | None]) -> CompiledPrice | None:
         for price, compiled in self.prices:
             if all(values[dimension] in allowed for dimension, allowed in price.conditions):
                 return compiled

@@ -114,8 +114,7 @@ def _prices(
     frame: pl.DataFrame, book: CompiledBook, versions: pl.Series
 ) -> tuple[list[CompiledPrice], pl.Series]:
     """The prices that any row met, and by row the position of its price in them; null: no price."""
-    dimensions = sorted({dimension for version in book.versions for dimension in version.dimensions})
-    keys = pl.DataFrame([versions.alias(_VERSION), *(frame[dimension] for dimension in dimensions)])
+    keys = pl.DataFrame([versions.alias(_VERSION), *_condition_values(frame, book)])
     combinations = keys.unique()
     positions: dict[tuple[int, str], int] = {}
     prices: list[CompiledPrice] = []
@@ -132,6 +131,22 @@ def _prices(
     matched = combinations.with_columns(pl.Series(_PRICE, found, dtype=pl.UInt32))
     joined = keys.join(matched, on=keys.columns, how="left", nulls_equal=True, maintain_order="left")
     return prices, joined[_PRICE]
+
+
+def _condition_values(frame: pl.DataFrame, book: CompiledBook) -> list[pl.Series]:
+    """The dimensions that conditions look at; null where no condition names the value.
+
+    So a column of a million names makes no more combinations than the names that the book knows.
+    """
+    named: dict[str, set[str]] = {}
+    for version in book.versions:
+        for price, _ in version.prices:
+            for dimension, values in price.conditions:
+                named.setdefault(dimension, set()).update(values)
+    return [
+        frame.select(pl.when(pl.col(dimension).is_in(sorted(values))).then(dimension))[dimension]
+        for dimension, values in sorted(named.items())
+    ]
 
 
 def _match(book: CompiledBook, values: dict[str, Any]) -> CompiledPrice | None:
