@@ -30,7 +30,7 @@ def read_parquet(path: Path, rows: int) -> Iterator[RawBatch]:
         BadRequest: when the file's directory of row groups is cut or damaged.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except _DAMAGE as damage:
         raise BadRequest(
             f"{path.name} is a Parquet file that is cut or damaged ({_first_line(damage)}). Copy it again.",

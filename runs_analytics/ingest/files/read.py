@@ -18,7 +18,8 @@ def read_batches(path: Path, *, rows: int = 250_000) -> Iterator[RawBatch]:
     """The raw rows of a file, about `rows` at a time and about 64 MiB at most.
 
     The format is found by content and name. Rows that cannot be read come with their batch as
-    rejected; so does the place where a packed file was cut off. The last batch may have no rows, and there is always one.
+    rejected; so does the place where a packed file was cut off. There is always one batch, if without
+    rows.
 
     Raises:
         BadRequest: when the file as a whole cannot be read; the message says what would be right.

@@ -100,9 +100,11 @@ def text_encoding(head: bytes) -> str:
         if head.startswith(mark):
             return encoding
     sample = head[: 2 * (min(len(head), 400) // 2)]
-    if len(sample) >= 8 and sample[1::2].count(0) > len(sample) * 0.4 and not sample[::2].count(0):
+    zeros_first, zeros_second = sample[::2].count(0), sample[1::2].count(0)
+    # Mostly ASCII text in UTF-16 without a mark has a zero in nearly every other byte.
+    if len(sample) >= 8 and zeros_second > len(sample) * 0.4 > 8 * zeros_first:
         return "utf-16-le"
-    if len(sample) >= 8 and sample[::2].count(0) > len(sample) * 0.4 and not sample[1::2].count(0):
+    if len(sample) >= 8 and zeros_first > len(sample) * 0.4 > 8 * zeros_second:
         return "utf-16-be"
     return "utf-8"
 

@@ -62,24 +62,25 @@ def read_workbook(path: Path, rows: int) -> Iterator[RawBatch]:
     except _DAMAGE as damage:
         raise _damaged(path, damage) from damage
     try:
-        cells, header, line = _first_sheet(path, book)
+        about_lines, cells, header, line = _first_sheet(path, book)
         names = unique_names("" if cell.value is None else str(cell.value) for cell in header)
         if len(names) > MAX_COLUMNS:
             raise BadRequest(f"{path.name} has {len(names)} columns; at most {MAX_COLUMNS}.", field="file")
-        about_lines = book.worksheets[0].max_row or 0
         yield from _batches(cells, _Sheet(names), line + 1, min(rows, _BATCH_ROWS), about_lines)
     finally:
         book.close()
 
 
-def _first_sheet(path: Path, book: Any) -> tuple[Iterator[tuple[Any, ...]], tuple[Any, ...], int]:
-    """The rows after the header, the header's cells and the header's line."""
+def _first_sheet(path: Path, book: Any) -> tuple[int, Iterator[tuple[Any, ...]], tuple[Any, ...], int]:
+    """The stated number of lines, the rows after the header, the header's cells and its line."""
     try:
         sheet = book.worksheets[0]
+        about_lines = sheet.max_row or 0
+        sheet.reset_dimensions()  # A stated size that is too small would hide rows.
         rows = sheet.iter_rows()
         for line, row in enumerate(rows, start=1):
             if header := _trimmed(row):
-                return rows, header, line
+                return about_lines, rows, header, line
     except _DAMAGE as damage:
         raise _damaged(path, damage) from damage
     raise BadRequest(
