@@ -69,7 +69,12 @@ def writing_engine(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         _create_private(Path(str(url.database)))
         engine = sa.create_engine(
-            url, poolclass=sa.QueuePool, pool_size=1, max_overflow=0, connect_args={"isolation_level": None}
+            url,
+            poolclass=sa.QueuePool,
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,
+            connect_args={"isolation_level": None},
         )
         _on_connect(engine, _SQLITE_WRITER)
         _on_begin(engine, "BEGIN IMMEDIATE")
@@ -79,6 +84,7 @@ def writing_engine(url: URL) -> Engine:
         pool_size=1,
         max_overflow=0,
         pool_pre_ping=True,
+        hide_parameters=True,
         isolation_level="READ COMMITTED",
         connect_args={"options": _POSTGRES_WRITER},
     )
@@ -88,7 +94,8 @@ def writing_engine(url: URL) -> Engine:
 
 def reading_engine(url: URL) -> Engine:
     """An engine whose transactions see one moment of the store and cannot change it."""
-    pool: dict[str, Any] = {
+    options: dict[str, Any] = {
+        "hide_parameters": True,
         "pool_size": _READERS,
         "max_overflow": _MORE_READERS,
         "pool_timeout": _POOL_TIMEOUT_S,
@@ -98,12 +105,12 @@ def reading_engine(url: URL) -> Engine:
             url,
             poolclass=sa.QueuePool,
             connect_args={"isolation_level": None, "check_same_thread": False},
-            **pool,
+            **options,
         )
         _on_connect(engine, _SQLITE_READER)
         _on_begin(engine, "BEGIN")
         return engine
-    return sa.create_engine(url, pool_pre_ping=True, connect_args={"options": _POSTGRES_READER}, **pool)
+    return sa.create_engine(url, pool_pre_ping=True, connect_args={"options": _POSTGRES_READER}, **options)
 
 
 def _create_private(path: Path) -> None:

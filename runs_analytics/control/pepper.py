@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -34,17 +33,15 @@ def load_pepper(data_dir: Path) -> bytes:
 
 
 def _create(path: Path) -> None:
-    # Written aside and linked, so that a crash never leaves a short pepper behind.
-    draft = path.with_name(f".pepper-{os.getpid()}")
+    # Written aside and renamed, so that a crash never leaves a short pepper behind.
+    draft = path.with_name("pepper.draft")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         os.write(descriptor, secrets.token_bytes(PEPPER_BYTES))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
+    draft.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

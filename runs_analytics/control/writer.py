@@ -19,8 +19,8 @@ from typing import Any, Final, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from runs_analytics.control.crash import crash_point
 from runs_analytics.control.failures import store_failure
+from runs_analytics.crash import crash_point
 from runs_analytics.errors import Unavailable
 
 T = TypeVar("T")
@@ -126,7 +126,7 @@ class GroupCommitWriter:
         try:
             outcomes = self._commit(group)
         except BaseException as problem:
-            _log.warning("A group of %d writes was undone: %s", len(group), problem)
+            _log.warning("A group of %d writes was undone: %s", len(group), _undone(problem, self._data_dir))
             for waiting in group:
                 # One exception each: raising the same one in many threads mixes their tracebacks.
                 waiting.future.set_exception(_undone(problem, self._data_dir))
@@ -174,8 +174,9 @@ class GroupCommitWriter:
 
 
 def _undone(problem: BaseException, data_dir: Path) -> BaseException:
+    cause = problem.orig if isinstance(problem, sa.exc.DBAPIError) else problem
     failure = store_failure(problem, data_dir) or Unavailable(
-        f"The control store could not commit ({problem}); send the request again."
+        f"The control store could not commit ({cause}); send the request again."
     )
     failure.__cause__ = problem
     return failure
