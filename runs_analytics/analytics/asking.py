@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from dataclasses import dataclass
+from typing import Any, Self, TypeVar
 
 import polars as pl
 
 from runs_analytics.analytics.plan import Plan
 from runs_analytics.scope import Scope
+from runs_analytics.stores import Stores
+from runs_analytics.warehouse.answers import Answers
 from runs_analytics.warehouse.store import Warehouse
 
 T = TypeVar("T")
-MAX_ANSWERS: Final = 512
-
-
-class Answers:
-    """Recent answers by question, Scope, Selection and the state of both stores; the oldest unused go first."""
-
-    def __init__(self, capacity: int = MAX_ANSWERS) -> None:
-        self._capacity = capacity
-        self._kept: OrderedDict[Hashable, object] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """The kept answer, or a new one that is kept from now on."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return cast(T, self._kept[key])
-        answer = make()
-        with self._lock:
-            self._kept[key] = answer
-            while len(self._kept) > self._capacity:
-                self._kept.popitem(last=False)
-        return answer
 
 
 @dataclass(frozen=True)
@@ -53,8 +30,18 @@ class Ask:
     control_version: int = 0
     """Version of prices, limits and verdicts; part of every kept answer's key."""
 
-    answers: Answers | None = field(default_factory=Answers)
+    answers: Answers | None = None
     """None: every question is asked anew."""
+
+    @classmethod
+    def of(cls, stores: Stores, scope: Scope) -> Self:
+        """An asker of questions about the scope's account.
+
+        Raises:
+            NotFound: when there is no such account.
+        """
+        account, version = stores.account_and_version(scope)
+        return cls(stores.warehouse, scope, account.zone, account.currency, version, stores.answers)
 
     def kept(self, question: str, *arguments: Hashable, make: Callable[[], T]) -> T:
         """An answer from memory when both stores are as they were when it was made."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import polars as pl
 
 from runs_analytics.control.accounts import list_accounts
-from runs_analytics.control.crash import crash_point
 from runs_analytics.control.imports import Import, imports_in_state
 from runs_analytics.control.inbox import InboxRow, pending
+from runs_analytics.control.schema import EPOCH
 from runs_analytics.control.segments import Segment, all_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.crash import crash_point
 from runs_analytics.ingest.accept import decode_bodies
 from runs_analytics.scope import Scope
 from runs_analytics.warehouse.apply import apply_frame, apply_segments, undo_import
@@ -123,34 +123,14 @@ def inbox_frame(rows: Sequence[InboxRow], zones: dict[str, str]) -> pl.DataFrame
         _place(part, account, zones[account])
         for (account,), part in decoded.partition_by("account", as_dict=True, maintain_order=True).items()
     ]
-    return _last_of_each(pl.concat(frames)) if frames else pl.DataFrame(schema=SEGMENT_SCHEMA)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=SEGMENT_SCHEMA)
 
 
 def _place(decoded: pl.DataFrame, account: str, zone: str) -> pl.DataFrame:
     """Rows of one account; each keeps the seq and moment of arrival that it was acknowledged with."""
     kept = decoded.select("seq", "ingested_at")
-    placed = stored_rows(
-        decoded, account=account, zone=zone, ingested_at=datetime.min, import_id=None
-    )
+    placed = stored_rows(decoded, account=account, zone=zone, ingested_at=EPOCH, import_id=None)
     return placed.with_columns(kept["seq"], kept["ingested_at"])
-
-
-def _last_of_each(frame: pl.DataFrame) -> pl.DataFrame:
-    """A running run and the final one that replaces it may come in one stretch: the final one is enough.
-
-    The final one then replaces nothing in the warehouse, unless the running one was older than the stretch.
-    """
-    key = ["account", "id_hash", "id", "source"]
-    ordered = frame.with_columns(
-        pl.col("replaces_started_at").first().over(key, order_by="seq").alias("first_replaces")
-    )
-    is_last = pl.col("seq") == pl.col("seq").max().over(key)
-    return (
-        ordered.filter(is_last)
-        .with_columns(pl.col("first_replaces").alias("replaces_started_at"))
-        .drop("first_replaces")
-        .unique(key, keep="last", maintain_order=True)
-    )
 
 
 def _first_seq(

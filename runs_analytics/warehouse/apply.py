@@ -10,6 +10,7 @@ from typing import Final
 import duckdb
 import polars as pl
 
+from runs_analytics.crash import crash_point
 from runs_analytics.warehouse.connection import quoted
 from runs_analytics.warehouse.store import Warehouse
 
@@ -43,17 +44,26 @@ def apply_frame(warehouse: Warehouse, stored: pl.DataFrame, upto_seq: int, *, in
             connection.register("incoming_arrow", stored.to_arrow())
             connection.execute("CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM incoming_arrow")
             _apply(connection, in_order=in_order)
+        crash_point("mid_apply")
         _set_applied(connection, upto_seq)
 
 
-def apply_segments(warehouse: Warehouse, paths: Sequence[Path], upto_seq: int) -> None:
-    """Apply archive segments whose runs are not in the warehouse yet, read by DuckDB itself."""
+def apply_segments(warehouse: Warehouse, files: Sequence[tuple[Path, int]], upto_seq: int) -> None:
+    """Apply archive segments, read by DuckDB itself.
+
+    Args:
+        warehouse: where to.
+        files: each segment with its seq, which rows that have none of their own get.
+        upto_seq: the highest seq that is complete with these files.
+    """
+    parts = " UNION ALL ".join(
+        f"SELECT * REPLACE (coalesce(seq, {seq:d}) AS seq) FROM read_parquet({quoted(path)})"  # noqa: S608
+        for path, seq in files
+    )
     with warehouse.transaction() as connection:
-        files = ", ".join(quoted(p) for p in paths)
-        connection.execute(
-            f"CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM read_parquet([{files}])"  # noqa: S608
-        )
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {parts}")
         _apply(connection, in_order=True)
+        crash_point("mid_apply")
         _set_applied(connection, upto_seq)
 
 
@@ -90,17 +100,18 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
+    order = "ORDER BY account, started_at"
+    connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
+    connection.execute(
+        "INSERT INTO payloads BY NAME SELECT account, day, started_at, id_hash, seq, import_id, "
+        "status <> 'running' AS is_final, input, \"output\", error FROM incoming "
+        'WHERE input IS NOT NULL OR "output" IS NOT NULL OR error IS NOT NULL '
+        f"{order}"
+    )
     _set_replaced_aside(connection)
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW changes AS "
         "SELECT *, 1 AS sign FROM incoming UNION ALL BY NAME SELECT *, -1 AS sign FROM replaced"
-    )
-    order = "ORDER BY account, started_at"
-    connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
-    connection.execute(
-        'INSERT INTO payloads BY NAME SELECT account, day, started_at, id_hash, seq, import_id, input, "output", '
-        "error FROM incoming WHERE input IS NOT NULL OR \"output\" IS NOT NULL OR error IS NOT NULL "
-        f"{order}"
     )
     _add_to_rollups(connection)
     if not in_order:
@@ -111,10 +122,13 @@ def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
 
 
 def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
-    """Move the running rows that the incoming ones replace to `replaced_runs`."""
+    """Move the running rows that incoming final ones replace to `replaced_runs`.
+
+    The incoming rows are in `runs` already, so a run that started and ended in one transaction is treated alike.
+    """
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE replacing AS "
-        "SELECT account, id_hash, replaces_started_at AS started_at, replaces_started_at::DATE AS day, seq, import_id "
+        "CREATE OR REPLACE TEMP TABLE replacing AS SELECT account, id_hash, seq, import_id, "
+        "replaces_started_at AS started_at, replaces_started_at::DATE AS day "
         "FROM incoming WHERE replaces_started_at IS NOT NULL"
     )
     days: list[date] = [
@@ -129,11 +143,11 @@ def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
     )
     if days:
         connection.execute("INSERT INTO replaced_runs BY NAME SELECT * FROM replaced")
-        for table in ("runs", "payloads"):
+        for table, is_running in (("runs", "r.status = 'running'"), ("payloads", "NOT r.is_final")):
             connection.execute(
                 f"DELETE FROM {table} AS r USING replaced AS o "  # noqa: S608
                 "WHERE r.account = o.account AND r.day = o.day AND r.started_at = o.started_at "
-                "AND r.id_hash = o.id_hash AND list_contains($days::DATE[], r.day)",
+                f"AND r.id_hash = o.id_hash AND {is_running} AND list_contains($days::DATE[], r.day)",
                 {"days": days},
             )
 

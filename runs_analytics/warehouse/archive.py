@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -63,6 +64,10 @@ class Archive:
         """The rows of one segment."""
         return pl.read_parquet(self.file(path))
 
+    def net_runs(self, path: str) -> Counter[tuple[str, str]]:
+        """As `net_runs_of`, of one segment."""
+        return net_runs_of(pl.read_parquet(self.file(path), columns=["account", "day", "replaces_started_at"]))
+
     def free_bytes(self) -> int:
         """Free space of the disk."""
         return shutil.disk_usage(self.folder).free
@@ -75,7 +80,7 @@ class SegmentWriter:
         self.archive, self.day = archive, day
         folder = archive.folder / f"day={day.isoformat()}"
         folder.mkdir(parents=True, exist_ok=True)
-        self._final = folder / f"{name}.parquet"
+        self.path = folder / f"{name}.parquet"
         self._part = folder / f".{name}.part"
         self._writer: pq.ParquetWriter | None = None
         self.rows = 0
@@ -84,8 +89,13 @@ class SegmentWriter:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close; what is not finished is removed."""
         if self._writer is not None:
             self._writer.close()
+            self._writer = None
         self._part.unlink(missing_ok=True)
 
     def add(self, rows: pl.DataFrame) -> None:
@@ -107,11 +117,23 @@ class SegmentWriter:
                 self._writer = None
             sync_file(self._part)
             sha256 = file_sha256(self._part)
-            self._part.rename(self._final)
-            sync_folder(self._final.parent)
+            self._part.rename(self.path)
+            sync_folder(self.path.parent)
         except (OSError, pa.ArrowException) as problem:
             raise _storage_problem(problem) from problem
-        return Segment(self._final.relative_to(self.archive.folder).as_posix(), self.day, self.rows, sha256)
+        return Segment(self.path.relative_to(self.archive.folder).as_posix(), self.day, self.rows, sha256)
+
+
+def net_runs_of(rows: pl.DataFrame) -> Counter[tuple[str, str]]:
+    """How many runs the rows add to each account and UTC day; a replaced running run is taken off its own day."""
+    found: Counter[tuple[str, str]] = Counter()
+    for account, day, runs in rows.group_by("account", "day").len().iter_rows():
+        found[account, day.isoformat()] += runs
+    replaced = rows.filter(pl.col("replaces_started_at").is_not_null())
+    taken = replaced.group_by("account", pl.col("replaces_started_at").dt.date().alias("day")).len()
+    for account, day, runs in taken.iter_rows():
+        found[account, day.isoformat()] -= runs
+    return found
 
 
 def file_sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -140,6 +141,46 @@ class Warehouse:
                     ) from problem
                 raise
 
+    def start_over(self) -> None:
+        """Empty every table, to apply everything again."""
+        with self.transaction() as connection:
+            tables = connection.execute(
+                "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND database_name = current_database() "
+                "AND schema_name = current_schema()"
+            ).fetchall()
+            for (table,) in tables:
+                if table != "warehouse_state":
+                    connection.execute(f'DELETE FROM "{table}"')  # noqa: S608
+            connection.execute("UPDATE warehouse_state SET \"value\" = 0 WHERE name = 'applied_seq'")
+
+    def runs_by_account_and_day(self, upto_seq: int) -> Counter[tuple[str, str]]:
+        """How many runs each account has on each UTC day, of those up to a seq."""
+        rows = self._cursor().execute(
+            "SELECT account, day::VARCHAR, count(*) FROM runs WHERE seq <= $seq GROUP BY ALL", {"seq": upto_seq}
+        )
+        return Counter({(account, day): count for account, day, count in rows.fetchall()})
+
+    def rollup_differences(self) -> list[str]:
+        """Where a rollup's sums are not those of the runs, in words."""
+        measured = "count(*), sum(credits_nano), sum(cost_nano), sum(duration_us), sum(input_tokens)"
+        summed = (
+            "sum(runs), sum(credits_whole) * 1000000000 + sum(credits_rest_nano), "
+            "sum(cost_whole) * 1000000000 + sum(cost_rest_nano), sum(duration_us), sum(input_tokens)"
+        )
+        with self.transaction() as connection:
+            runs = dict(_by_account(connection, f"SELECT account, {measured} FROM runs GROUP BY 1"))  # noqa: S608
+            found = []
+            for table in ("rollup_day", "rollup_quarter_hour", "rollup_day_cube"):
+                part = "" if table.endswith("cube") else "WHERE dimension = '(all)'"
+                sums = dict(
+                    _by_account(connection, f"SELECT account, {summed} FROM {table} {part} GROUP BY 1")  # noqa: S608
+                )
+                for account in sorted(runs.keys() | sums.keys()):
+                    here, there = sums.get(account, (0,) * 5), runs.get(account, (0,) * 5)
+                    if here != there:
+                        found.append(f"Account {account}: {table} sums to {here}, its runs to {there}.")
+        return found
+
     def checkpoint(self) -> None:
         """Move everything committed into the main file, so that the WAL is not needed for it."""
         with self.writing:
@@ -238,6 +279,11 @@ def is_disk_full(problem: BaseException) -> bool:
 def is_held(problem: BaseException) -> bool:
     """Whether the file is held by another process."""
     return "could not set lock" in str(problem).lower() or "conflicting lock" in str(problem).lower()
+
+
+def _by_account(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, tuple[int, ...]]]:
+    rows = connection.execute(sql).fetchall()
+    return [(row[0], tuple(int(value or 0) for value in row[1:])) for row in rows]
 
 
 def _first_line(problem: BaseException) -> str:

@@ -20,7 +20,7 @@ SELECT *, 0::BIGINT AS replaced_by_seq, NULL::VARCHAR AS replaced_by_import FROM
 
 CREATE TABLE IF NOT EXISTS payloads (
     account VARCHAR, day DATE, started_at TIMESTAMP, id_hash BIGINT, seq BIGINT, import_id VARCHAR,
-    input VARCHAR, "output" VARCHAR, error VARCHAR
+    is_final BOOLEAN, input VARCHAR, "output" VARCHAR, error VARCHAR
 );
 
 CREATE TABLE IF NOT EXISTS rollup_quarter_hour (

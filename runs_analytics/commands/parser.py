@@ -1,0 +1,154 @@
+"""The command line: names, options, and which function each command is."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable, Sequence
+from typing import Final, NoReturn
+
+from runs_analytics import __version__
+from runs_analytics.commands import administration, demo, export, imports, totals, upkeep
+from runs_analytics.commands.context import Context
+from runs_analytics.control.keys import KEY_SCOPES
+from runs_analytics.errors import BadRequest
+
+Command = Callable[[Context, Namespace], int]
+
+EXIT_CODES: Final = """exit codes:
+  0  done (rejected rows of an import are counted and listed, not an error)
+  1  an error that is ours
+  2  the command or its input cannot be understood
+  3  not allowed
+  4  nothing of that name
+  5  in conflict with what is stored
+  6  a store is full, busy or held by another process; try again
+  7  stored data does not verify
+  130  interrupted; nothing half done was kept"""
+
+
+class Parser(ArgumentParser):
+    """Raises instead of ending the process, which may be the server's."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise BadRequest(f"{self.format_usage().strip()}\n{message}")
+
+
+def build_parser() -> ArgumentParser:
+    """The parser of every command; each sets `run`, its function, or None for `serve`."""
+    parser = Parser(
+        prog="python -m runs_analytics",
+        description="What every agent run and API call costs.",
+        epilog=EXIT_CODES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _import(commands.add_parser("import", help="bring runs in from a file"))
+    _imports(commands.add_parser("imports", help="list past imports, or undo one"))
+    _totals(commands.add_parser("totals", help="what a run log holds, as JSON"))
+    _export(commands.add_parser("export", help="write runs or a breakdown to a file"))
+    _accounts(commands.add_parser("accounts", help="create and list accounts"))
+    _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
+    _demo(commands.add_parser("demo", help="load a sample workspace"))
+    verify = commands.add_parser("verify", help="compare warehouse, archive and inbox")
+    verify.add_argument("--json", action="store_true")
+    verify.set_defaults(run=upkeep.verify)
+    rebuild = commands.add_parser("rebuild", help="make the warehouse anew from the archive")
+    rebuild.set_defaults(run=upkeep.rebuild)
+    serve = commands.add_parser("serve", help="serve the pages and the API")
+    serve.add_argument("--sample-runs", type=int, default=0, help="load a sample of this size when empty")
+    serve.set_defaults(run=None)
+    return parser
+
+
+def parse(arguments: Sequence[str]) -> Namespace:
+    """The parsed command line.
+
+    Raises:
+        BadRequest: when it is not understood.
+    """
+    return build_parser().parse_args(list(arguments))
+
+
+def _import(parser: ArgumentParser) -> None:
+    parser.add_argument("file")
+    parser.add_argument("--account", required=True, help="created with UTC and USD when absent")
+    parser.add_argument("--map", action="append", default=[], metavar="field=column")
+    parser.add_argument("--set", action="append", default=[], metavar="field=value")
+    parser.add_argument("--unit", action="append", default=[], metavar="duration=s|ms|us")
+    parser.add_argument("--status", action="append", default=[], metavar="THEIRS=ours")
+    parser.add_argument("--zone", help="zone of times without an offset (default: the account's)")
+    parser.add_argument("--time-unit", choices=("s", "ms", "us"), help="of times that are numbers")
+    parser.add_argument("--origin", metavar="TIMESTAMP", help="moment that numeric times count from")
+    parser.add_argument("--key", metavar="COLUMNS", help="columns that identify a run, separated by commas")
+    parser.add_argument("--dry-run", action="store_true", help="check and count, store nothing")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=imports.import_file)
+
+
+def _imports(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|undo")
+    listing = actions.add_parser("list", help="past imports, newest first")
+    listing.add_argument("--account", required=True)
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=imports.list_)
+    undo = actions.add_parser("undo", help="take an import's runs out again")
+    undo.add_argument("id")
+    undo.add_argument("--account", required=True)
+    undo.set_defaults(run=imports.undo)
+
+
+def _totals(parser: ArgumentParser) -> None:
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--from", dest="from_", metavar="DATE")
+    parser.add_argument("--to", metavar="DATE", help="last day, counted")
+    parser.add_argument("--zone", help="zone that cuts the days (default: the account's)")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=totals.totals)
+
+
+def _export(parser: ArgumentParser) -> None:
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--what", default="runs", choices=export.SUBJECTS)
+    parser.add_argument("--format", default="csv", choices=export.FORMATS)
+    parser.add_argument("--query", default="", metavar="ADDRESS", help="as a page's address: period=30d&service=LLM")
+    parser.add_argument("--out", default=".", metavar="FOLDER")
+    parser.set_defaults(run=export.export)
+
+
+def _accounts(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="create|list")
+    create = actions.add_parser("create")
+    create.add_argument("id")
+    create.add_argument("--name")
+    create.add_argument("--zone", default="UTC")
+    create.add_argument("--currency", default="USD")
+    create.set_defaults(run=administration.accounts_create)
+    listing = actions.add_parser("list")
+    listing.set_defaults(run=administration.accounts_list)
+
+
+def _keys(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="create|list|revoke")
+    create = actions.add_parser("create")
+    create.add_argument("--account", required=True)
+    create.add_argument("--label", default="command line")
+    create.add_argument("--scope", action="append", choices=KEY_SCOPES, help="default: ingest")
+    create.set_defaults(run=administration.keys_create)
+    listing = actions.add_parser("list")
+    listing.add_argument("--account", required=True)
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=administration.keys_list)
+    revoke = actions.add_parser("revoke")
+    revoke.add_argument("prefix")
+    revoke.add_argument("--account", required=True)
+    revoke.set_defaults(run=administration.keys_revoke)
+
+
+def _demo(parser: ArgumentParser) -> None:
+    parser.add_argument("--runs", type=int, default=500_000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--days", type=int, default=180)
+    parser.add_argument("--account", default="sample")
+    parser.set_defaults(run=demo.demo)

@@ -1,0 +1,80 @@
+"""Compares what the warehouse holds with what it was made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runs_analytics.control.accounts import list_accounts
+from runs_analytics.control.imports import imports_in_state
+from runs_analytics.control.inbox import pending
+from runs_analytics.control.segments import all_segments
+from runs_analytics.control.store import ControlStore
+from runs_analytics.errors import Damaged
+from runs_analytics.ingest.applier import INBOX_ROWS, OPERATOR, inbox_frame
+from runs_analytics.warehouse.archive import Archive, net_runs_of
+from runs_analytics.warehouse.store import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was compared and where it differs."""
+
+    segments: int
+    archived_runs: int
+    inbox_runs: int
+    warehouse_runs: int
+    differences: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        return asdict(self)
+
+
+def verify_stores(
+    control: ControlStore,
+    warehouse: Warehouse,
+    archive: Archive,
+    *,
+    progress: Callable[[str], None] | None = None,
+) -> Verification:
+    """Check every segment's hash and rows, the warehouse's runs against them by account and day, and its rollups.
+
+    Only what was applied before the check began is compared, so it may run while runs come in.
+    """
+    applied = warehouse.applied_seq
+    with control.read() as connection:
+        segments = [s for s in all_segments(connection, OPERATOR) if s.last_seq <= applied]
+        undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
+        zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
+        waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
+    differences: list[str] = []
+    expected: Counter[tuple[str, str]] = Counter()
+    archived = 0
+    for number, segment in enumerate(segments):
+        if progress:
+            progress(f"segment {number + 1:,} of {len(segments):,}")
+        try:
+            archive.verify(segment.file.path, segment.file.sha256)
+        except Damaged as problem:
+            differences.append(problem.message)
+            continue
+        if segment.import_id in undone:
+            continue
+        archived += segment.file.rows
+        expected.update(archive.net_runs(segment.file.path))
+    inbox = 0
+    for start in range(0, len(waiting), INBOX_ROWS):
+        frame = inbox_frame(waiting[start : start + INBOX_ROWS], zones)
+        inbox += frame.height
+        expected.update(net_runs_of(frame))
+    found = warehouse.runs_by_account_and_day(applied)
+    for key in sorted(expected.keys() | found.keys()):
+        if expected[key] != found[key]:
+            differences.append(
+                f"Account {key[0]} on {key[1]}: {found[key]:,} runs in the warehouse, {expected[key]:,} were stored."
+            )
+    differences += warehouse.rollup_differences()
+    return Verification(len(segments), archived, inbox, sum(found.values()), tuple(differences))

@@ -1,0 +1,98 @@
+"""One thread that applies what waits, archives what is applied, and compacts; it outlives every storage problem."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from runs_analytics.errors import RunsError
+from runs_analytics.stores import Stores
+
+log = logging.getLogger(__name__)
+
+IDLE_SECONDS: Final = 0.25
+"""How long to wait before looking again when nothing waited."""
+
+TROUBLE_SECONDS: Final = 2.0
+ARCHIVE_EVERY_SECONDS: Final = 30.0
+COMPACT_EVERY_SECONDS: Final = 20.0
+
+
+@dataclass
+class WorkerState:
+    """What the worker last did, for readiness and metrics."""
+
+    applied_runs: int = 0
+    archived_runs: int = 0
+    problem: str | None = None
+    """The problem that keeps it from going on, in words; None while it works."""
+
+    reopened: int = 0
+    last_steps: dict[str, float] = field(default_factory=dict)
+
+
+class Worker:
+    """Runs until it is stopped; each step does one thing and says whether there was something to do."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        self.state = WorkerState()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
+        self._due: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin."""
+        now = time.monotonic()
+        self._due = {"archive": now + ARCHIVE_EVERY_SECONDS, "compact": now + COMPACT_EVERY_SECONDS}
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the step in hand, apply what is left, and end."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            pause = self._guarded(self._turn)
+            self._stopping.wait(pause)
+        self._guarded(self._last_turn)
+
+    def _guarded(self, turn: Callable[[], float]) -> float:
+        try:
+            pause = turn()
+        except RunsError as problem:
+            if self.state.problem != problem.message:
+                log.error("the worker waits: %s", problem.message)
+            self.state.problem = problem.message
+            return TROUBLE_SECONDS
+        if self.state.problem:
+            log.warning("the worker goes on")
+        self.state.problem = None
+        return pause
+
+    def _turn(self) -> float:
+        applied = self.stores.apply_step()
+        if applied is not None:
+            self.state.applied_runs += applied.runs
+        if self._is_due("archive", ARCHIVE_EVERY_SECONDS):
+            self.state.archived_runs += self.stores.archive_applied()
+        if self._is_due("compact", COMPACT_EVERY_SECONDS):
+            self.stores.compact()
+        return IDLE_SECONDS
+
+    def _last_turn(self) -> float:
+        self.state.applied_runs += self.stores.apply_waiting()
+        self.stores.note_applied()
+        return 0.0
+
+    def _is_due(self, step: str, every: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[step]:
+            return False
+        self._due[step] = now + every
+        return True
