@@ -26,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
             from runs_analytics.server import serve  # the pages' libraries take seconds to import
 
             return serve(settings, sample_runs=given.sample_runs)
-        answered = control_socket.ask_server(settings.data_dir, arguments, os.getcwd(), sys.stdout, sys.stderr)
+        answered = control_socket.ask_server(
+            settings.data_dir, arguments, os.getcwd(), sys.stdout, sys.stderr
+        )
         if answered is not None:
             return answered
         with Stores.open(settings, system_clock()) as stores:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self, cast
+
+import polars as pl
 
 from runs_analytics.clock import Clock
 from runs_analytics.control.accounts import Account, get_account, list_accounts
@@ -147,6 +150,27 @@ class Stores:
             now=self.clock(),
             dry_run=dry_run,
             file_name=file_name,
+            progress=progress,
+        )
+
+    def load_frames(
+        self,
+        scope: Scope,
+        frames: Iterable[pl.DataFrame],
+        *,
+        name: str,
+        rows: int,
+        progress: Callable[[float], None] | None = None,
+    ) -> ImportReport:
+        """Bring run frames in as one import; see `Importer.run_frames`."""
+        return self.importer.run_frames(
+            scope,
+            self.account(scope),
+            self.books(scope),
+            frames,
+            name=name,
+            rows=rows,
+            now=self.clock(),
             progress=progress,
         )
 

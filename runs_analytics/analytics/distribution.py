@@ -104,9 +104,7 @@ def units(ask: Ask, selection: Selection, dimension: Dimension | None = None) ->
     return ask.kept("distribution.units", selection, dimension, make=make)
 
 
-def buckets(
-    ask: Ask, selection: Selection, measure: Measure, dimension: Dimension | None
-) -> pl.DataFrame:
+def buckets(ask: Ask, selection: Selection, measure: Measure, dimension: Dimension | None) -> pl.DataFrame:
     """Runs by log bucket: `value`, `bucket`, `runs`, `amount` (sum of the measure, float)."""
     narrow = {d for d, _ in selection.filters} | ({dimension} if dimension else set())
     kept_by_day = (

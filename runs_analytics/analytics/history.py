@@ -112,7 +112,8 @@ def page(
         )
     if skip > MAX_SKIP:
         raise BadRequest(
-            f"Page {number} lies deeper than {MAX_SKIP:,} runs in this order; narrow the filters.", field="page"
+            f"Page {number} lies deeper than {MAX_SKIP:,} runs in this order; narrow the filters.",
+            field="page",
         )
     return ask.warehouse.frame(
         "runs/sorted",
@@ -202,7 +203,9 @@ def one(ask: Ask, ref: RunRef) -> RunDetail:
     )
     return RunDetail(
         row=row,
-        payload=payload.row(0, named=True) if payload.height else {"input": None, "output": None, "error": None},
+        payload=payload.row(0, named=True)
+        if payload.height
+        else {"input": None, "output": None, "error": None},
         parent=_parent(ask, row),
         children=children,
         earlier=ask.warehouse.frame(
@@ -229,7 +232,9 @@ def bounds(ask: Ask, selection: Selection) -> dict[str, Any]:
     return ask.warehouse.frame("runs/bounds", params, facts="run_rows").row(0, named=True)
 
 
-def export_batches(ask: Ask, selection: Selection, seq_max: int, *, rows: int = 20_000) -> Iterator[pl.DataFrame]:
+def export_batches(
+    ask: Ask, selection: Selection, seq_max: int, *, rows: int = 20_000
+) -> Iterator[pl.DataFrame]:
     """Every selected run, newest first, in frames of at most `rows`; memory stays bounded."""
     params = _row_params(ask, selection, seq_max)
     yield from ask.warehouse.batches("runs/export", params, rows, facts="run_rows")

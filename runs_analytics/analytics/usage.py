@@ -113,9 +113,7 @@ def over_time(
     """
 
     def make() -> pl.DataFrame:
-        planned = plan(
-            selection, ask.scope.account, ask.zone, dimension=dimension, grain=grain, only=only
-        )
+        planned = plan(selection, ask.scope.account, ask.zone, dimension=dimension, grain=grain, only=only)
         suffix = "_and_value" if dimension else ""
         extra: dict[str, Any] = {"dimension": dimension} if dimension else {}
         if planned.local and grain != "hour":

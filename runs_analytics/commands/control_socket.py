@@ -26,9 +26,7 @@ NAME: Final = "control.sock"
 MAX_REQUEST_BYTES: Final = 1_000_000
 
 
-def ask_server(
-    data_dir: Path, arguments: Sequence[str], folder: str, out: TextIO, err: TextIO
-) -> int | None:
+def ask_server(data_dir: Path, arguments: Sequence[str], folder: str, out: TextIO, err: TextIO) -> int | None:
     """Let the server run a command; its exit code, or None when no server listens."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
         try:

@@ -112,7 +112,9 @@ def _export(parser: ArgumentParser) -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--what", default="runs", choices=export.SUBJECTS)
     parser.add_argument("--format", default="csv", choices=export.FORMATS)
-    parser.add_argument("--query", default="", metavar="ADDRESS", help="as a page's address: period=30d&service=LLM")
+    parser.add_argument(
+        "--query", default="", metavar="ADDRESS", help="as a page's address: period=30d&service=LLM"
+    )
     parser.add_argument("--out", default=".", metavar="FOLDER")
     parser.set_defaults(run=export.export)
 

@@ -133,8 +133,8 @@ def _place(decoded: pl.DataFrame, account: str, zone: str) -> pl.DataFrame:
     return placed.with_columns(kept["seq"], kept["ingested_at"])
 
 
-def _first_seq(
-    rows: Sequence[InboxRow], segments: Sequence[Segment], undos: Sequence[Import]
-) -> int | None:
-    candidates = [r.seq for r in rows[:1]] + [s.first_seq for s in segments] + [i.undo_seq or 0 for i in undos]
+def _first_seq(rows: Sequence[InboxRow], segments: Sequence[Segment], undos: Sequence[Import]) -> int | None:
+    candidates = (
+        [r.seq for r in rows[:1]] + [s.first_seq for s in segments] + [i.undo_seq or 0 for i in undos]
+    )
     return min(candidates, default=None)

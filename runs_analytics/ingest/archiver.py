@@ -57,4 +57,3 @@ class Archiver:
             segment = self.archive.write(f"{name}-{number:04d}", day, part)
             files.append(SegmentFile(str(account), segment.path, day, day, segment.rows, segment.sha256))
         return files
-

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,7 @@ from runs_analytics.ingest.content import content_hashes
 from runs_analytics.ingest.files.batch import REJECTED_SCHEMA
 from runs_analytics.ingest.files.ids import RowOrdinals
 from runs_analytics.ingest.files.mapping import ImportMapping
-from runs_analytics.ingest.files.normalise import identify, normalise
+from runs_analytics.ingest.files.normalise import NormalisedBatch, identify, normalise
 from runs_analytics.ingest.files.read import read_batches
 from runs_analytics.ingest.files.rejects import RejectsWriter
 from runs_analytics.ingest.id_judge import IdBatch, judge_batch
@@ -30,9 +31,10 @@ from runs_analytics.warehouse.archive import Archive, Segment, SegmentWriter
 from runs_analytics.warehouse.hashing import id_text, md5_pairs
 from runs_analytics.warehouse.stored import stored_rows
 
+T = TypeVar("T")
 BATCH_ROWS: Final = 250_000
 SHOWN_REJECTIONS: Final = 20
-SHOWN_REASONS: Final = 50
+SHOWN_REASONS: Final = 20
 _CONFLICT: Final = "another run with this id and source is stored already; ids are unique for ever"
 _TOO_LARGE: Final = "the price book makes more than a billion of this run; see its quantities and prices"
 
@@ -53,7 +55,7 @@ class ImportReport:
     rejected: int = 0
     unpriced: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
-    """Rejected rows by reason."""
+    """Rejected rows by reason, with … for the value."""
 
     shown: list[dict[str, object]] = field(default_factory=list)
     """The first rejected rows: line, field, value, reason."""
@@ -108,15 +110,25 @@ class ImportJob:
 
     def take(self, path: Path) -> Iterator[float]:
         """Read the whole file; yields the share that is done after each batch."""
-        setting = self.setting
-        for raw in read_batches(path, rows=BATCH_ROWS):
-            batch = normalise(raw, setting.mapping, now=setting.now, payload_bytes=setting.payload_bytes)
-            self.report.read += raw.frame.height + raw.rejected.height
+        for rows, batch, fraction in prefetched(self._read(path)):
+            self.report.read += rows
             self._reject(batch.rejected)
             runs = identify(batch, self._ordinals)
             if runs.height:
                 self._store(self._rate(self._new(runs)))
-            yield raw.read_fraction
+            yield fraction
+
+    def _read(self, path: Path) -> Iterator[tuple[int, NormalisedBatch, float]]:
+        setting = self.setting
+        for raw in read_batches(path, rows=BATCH_ROWS):
+            batch = normalise(raw, setting.mapping, now=setting.now, payload_bytes=setting.payload_bytes)
+            yield raw.frame.height + raw.rejected.height, batch, raw.read_fraction
+
+    def add(self, runs: pl.DataFrame) -> None:
+        """Take a run frame whose rows have their ids already."""
+        first_line = self.report.read + 1
+        self.report.read += runs.height
+        self._store(self._rate(self._new(runs.with_row_index("line", first_line))))
 
     def segments(self) -> list[Segment]:
         """Finish every segment, oldest day first."""
@@ -193,7 +205,10 @@ class ImportJob:
     def _refuse(self, runs: pl.DataFrame, field_name: str, value: pl.Expr, reason: str) -> None:
         self._reject(
             runs.select(
-                "line", pl.lit(field_name).alias("field"), value.alias("value"), pl.lit(reason).alias("reason")
+                "line",
+                pl.lit(field_name).alias("field"),
+                value.alias("value"),
+                pl.lit(reason).alias("reason"),
             ).cast(dict(REJECTED_SCHEMA))
         )
 
@@ -201,7 +216,8 @@ class ImportJob:
         if not rejected.height:
             return
         self.report.rejected += rejected.height
-        by_reason = rejected.group_by("field", "reason").len().sort("len", descending=True)
+        alike = pl.col("reason").str.replace_all(r"'[^']*'", "…")
+        by_reason = rejected.group_by("field", alike).len().sort("len", descending=True)
         for name, reason, rows in by_reason.head(SHOWN_REASONS).iter_rows():
             self.report.reasons[f"{name}: {reason}" if name else reason] += rows
         room = SHOWN_REJECTIONS - len(self.report.shown)
@@ -222,3 +238,12 @@ class ImportJob:
         assert isinstance(last, datetime)
         self.report.first_started_at = min(first, self.report.first_started_at or first)
         self.report.last_started_at = max(last, self.report.last_started_at or last)
+
+
+def prefetched(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made in another thread while the one before is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="read-ahead") as reader:
+        coming = reader.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = reader.submit(next, items, None)
+            yield item

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claim_scan import Claim, claims_after
@@ -42,7 +43,12 @@ class Importer:
     """Imports files one at a time."""
 
     def __init__(
-        self, control: ControlStore, archive: Archive, imported: ImportedIds, rejects: Path, payload_bytes: int
+        self,
+        control: ControlStore,
+        archive: Archive,
+        imported: ImportedIds,
+        rejects: Path,
+        payload_bytes: int,
     ) -> None:
         self.control, self.archive, self.imported = control, archive, imported
         self.rejects, self.payload_bytes = rejects, payload_bytes
@@ -79,24 +85,86 @@ class Importer:
             Conflict: when runs of the file arrived over HTTP meanwhile; nothing was stored.
             StorageFull: when the disk is full; nothing was stored.
         """
+        import_id = None if dry_run else secrets.token_hex(8)
+        sha256 = "" if dry_run else file_sha256(path)
+        name = file_name or path.name
+
+        def take(job: ImportJob) -> None:
+            for fraction in job.take(path):
+                if progress:
+                    progress(fraction, job.report)
+
+        return self._run(scope, account, books, mapping, import_id, name, sha256, now, take)
+
+    def run_frames(
+        self,
+        scope: Scope,
+        account: Account,
+        books: Books,
+        frames: Iterable[pl.DataFrame],
+        *,
+        name: str,
+        rows: int,
+        now: datetime,
+        progress: Callable[[float], None] | None = None,
+    ) -> ImportReport:
+        """Bring in run frames that the product made itself, as one import named `name`.
+
+        Args:
+            scope: who imports, into which account.
+            account: that account.
+            books: its price books.
+            frames: run frames with an id each, one after the other.
+            name: what past imports show.
+            rows: how many there will be, for progress.
+            now: the current moment, aware.
+            progress: told the share that is done after every frame.
+        """
+        mapping = ImportMapping(fields={"id": "id", "service": "service", "started_at": "started_at"})
+
+        def take(job: ImportJob) -> None:
+            for frame in frames:
+                job.add(frame)
+                if progress:
+                    progress(job.report.read / max(rows, 1))
+
+        return self._run(scope, account, books, mapping, secrets.token_hex(8), name, "", now, take)
+
+    def _run(
+        self,
+        scope: Scope,
+        account: Account,
+        books: Books,
+        mapping: ImportMapping,
+        import_id: str | None,
+        name: str,
+        sha256: str,
+        now: datetime,
+        take: Callable[[ImportJob], None],
+    ) -> ImportReport:
         with self._one_at_a_time:
-            import_id = None if dry_run else secrets.token_hex(8)
             with self.control.read() as connection:
                 claims_seq = last_seq(connection)
                 claims = _table([c for part in claims_after(connection, scope) for c in part])
             stored = (*self.imported.tables(account.id), claims)
             job = ImportJob(
                 ImportSetting(
-                    import_id, account, books, mapping, now, self.payload_bytes, self.archive, self.rejects, stored
+                    import_id,
+                    account,
+                    books,
+                    mapping,
+                    now,
+                    self.payload_bytes,
+                    self.archive,
+                    self.rejects,
+                    stored,
                 )
             )
             kept = False
             try:
                 if import_id is not None:
-                    self._start(scope, import_id, path, file_name or path.name, mapping, now)
-                for fraction in job.take(path):
-                    if progress:
-                        progress(fraction, job.report)
+                    self._start(scope, import_id, name, sha256, mapping, now)
+                take(job)
                 if import_id is not None:
                     self._enter(scope, import_id, job, claims_seq, now)
                     kept = True
@@ -109,15 +177,14 @@ class Importer:
             return job.report
 
     def _start(
-        self, scope: Scope, import_id: str, path: Path, file_name: str, mapping: ImportMapping, now: datetime
+        self, scope: Scope, import_id: str, name: str, sha256: str, mapping: ImportMapping, now: datetime
     ) -> None:
-        sha256 = file_sha256(path)
         self.control.write(
             lambda connection: start_import(
                 connection,
                 scope,
                 import_id,
-                file_name=file_name,
+                file_name=name,
                 file_sha256=sha256,
                 mapping=json.loads(mapping.to_json()),
                 now=now,

@@ -17,9 +17,7 @@ from numpy.typing import NDArray
 from runs_analytics.control.claims import RunId, StoredRun
 from runs_analytics.warehouse.archive import sync_file, sync_folder
 
-ROW: Final = np.dtype(
-    [("low", "<i8"), ("content_hash", "<i8"), ("started_at_us", "<i8"), ("is_final", "?")]
-)
+ROW: Final = np.dtype([("low", "<i8"), ("content_hash", "<i8"), ("started_at_us", "<i8"), ("is_final", "?")])
 _SEALED_ROWS: Final = 2_000_000
 
 

@@ -10,8 +10,8 @@ SELECT
     END AS dimension,
     coalesce(service, agent, model, '') AS "value",
     duration_bucket,
-    sum(sign)::BIGINT AS runs,
-    sum(sign * duration_us)::BIGINT AS duration_us,
+    $sign * count(*) AS runs,
+    ($sign * sum(duration_us))::BIGINT AS duration_us,
     true AS is_delta
 FROM changes
 WHERE duration_bucket IS NOT NULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -21,13 +22,11 @@ RUN_COLUMNS: Final = (
     "units, tags, reported_cost_nano, credits_nano, credits_version, credits_price, credits_lines, "
     "cost_nano, cost_source, cost_version, cost_price, cost_lines"
 )
-_ROLLUP_STEPS: Final = (
-    "changed_cube.sql",
-    "add_rollup_day_cube.sql",
-    "add_rollup_day.sql",
-    "add_rollup_quarter_hour.sql",
-    "add_duration_histogram.sql",
-)
+_SIGNED_STEPS: Final = ("changed_cube.sql", "add_rollup_quarter_hour.sql", "add_duration_histogram.sql")
+"""Statements that sum the changed runs, times the sign."""
+
+_CUBE_STEPS: Final = ("add_rollup_day_cube.sql", "add_rollup_day.sql")
+"""Statements that go on from `changed_cube`."""
 
 
 def apply_frame(warehouse: Warehouse, stored: pl.DataFrame, upto_seq: int, *, in_order: bool = False) -> None:
@@ -72,17 +71,14 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
     with warehouse.transaction() as connection:
         removed = connection.execute(
             "CREATE OR REPLACE TEMP TABLE removed AS "
-            "SELECT *, -1 AS sign FROM runs WHERE account = $account AND import_id = $import_id",
+            "SELECT * FROM runs WHERE account = $account AND import_id = $import_id",
             {"account": account, "import_id": import_id},
         ).fetchone()
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE restored AS "
-            "SELECT * EXCLUDE (replaced_by_seq, replaced_by_import), 1 AS sign FROM replaced_runs "
+            "SELECT * EXCLUDE (replaced_by_seq, replaced_by_import) FROM replaced_runs "
             "WHERE account = $account AND replaced_by_import = $import_id",
             {"account": account, "import_id": import_id},
-        )
-        connection.execute(
-            "CREATE OR REPLACE TEMP VIEW changes AS FROM removed UNION ALL BY NAME FROM restored"
         )
         for table in ("runs", "payloads"):
             connection.execute(
@@ -94,7 +90,8 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
             "DELETE FROM replaced_runs WHERE account = $account AND replaced_by_import = $import_id",
             {"account": account, "import_id": import_id},
         )
-        _add_to_rollups(connection)
+        _add_to_rollups(connection, "removed", sign=-1)
+        _add_to_rollups(connection, "restored", sign=1)
         _set_applied(connection, upto_seq)
     return int(removed[0]) if removed else 0
 
@@ -108,12 +105,10 @@ def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
         'WHERE input IS NOT NULL OR "output" IS NOT NULL OR error IS NOT NULL '
         f"{order}"
     )
-    _set_replaced_aside(connection)
-    connection.execute(
-        "CREATE OR REPLACE TEMP VIEW changes AS "
-        "SELECT *, 1 AS sign FROM incoming UNION ALL BY NAME SELECT *, -1 AS sign FROM replaced"
-    )
-    _add_to_rollups(connection)
+    replaced = _set_replaced_aside(connection)
+    _add_to_rollups(connection, "incoming", sign=1)
+    if replaced:
+        _add_to_rollups(connection, "replaced", sign=-1)
     if not in_order:
         connection.execute(
             "INSERT INTO unsorted_days SELECT DISTINCT day FROM incoming "
@@ -121,8 +116,8 @@ def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
         )
 
 
-def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
-    """Move the running rows that incoming final ones replace to `replaced_runs`.
+def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Move the running rows that incoming final ones replace to `replaced_runs`; whether there were any.
 
     The incoming rows are in `runs` already, so a run that started and ended in one transaction is treated alike.
     """
@@ -134,6 +129,8 @@ def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
     days: list[date] = [
         row[0] for row in connection.execute("SELECT DISTINCT day FROM replacing ORDER BY day").fetchall()
     ]
+    if not days:
+        return False
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE replaced AS "
         "SELECT r.*, n.seq AS replaced_by_seq, n.import_id AS replaced_by_import FROM runs AS r JOIN replacing AS n "
@@ -141,23 +138,33 @@ def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> None:
         "WHERE list_contains($days::DATE[], r.day) AND r.status = 'running'",
         {"days": days},
     )
-    if days:
-        connection.execute("INSERT INTO replaced_runs BY NAME SELECT * FROM replaced")
-        for table, is_running in (("runs", "r.status = 'running'"), ("payloads", "NOT r.is_final")):
-            connection.execute(
-                f"DELETE FROM {table} AS r USING replaced AS o "  # noqa: S608
-                "WHERE r.account = o.account AND r.day = o.day AND r.started_at = o.started_at "
-                f"AND r.id_hash = o.id_hash AND {is_running} AND list_contains($days::DATE[], r.day)",
-                {"days": days},
-            )
+    connection.execute("INSERT INTO replaced_runs BY NAME SELECT * FROM replaced")
+    for table, is_running in (("runs", "r.status = 'running'"), ("payloads", "NOT r.is_final")):
+        connection.execute(
+            f"DELETE FROM {table} AS r USING replaced AS o "  # noqa: S608
+            "WHERE r.account = o.account AND r.day = o.day AND r.started_at = o.started_at "
+            f"AND r.id_hash = o.id_hash AND {is_running} AND list_contains($days::DATE[], r.day)",
+            {"days": days},
+        )
+    return True
 
 
-def _add_to_rollups(connection: duckdb.DuckDBPyConnection) -> None:
-    for step in _ROLLUP_STEPS:
-        connection.execute(Path(__file__).with_name(step).read_text())
+def _add_to_rollups(connection: duckdb.DuckDBPyConnection, relation: str, *, sign: int) -> None:
+    """Add the runs of a temporary relation to every rollup, or take them off with sign -1."""
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW changes AS FROM {relation}")
+    for step in _SIGNED_STEPS:
+        connection.execute(_statement(step), {"sign": sign})
+    for step in _CUBE_STEPS:
+        connection.execute(_statement(step))
+
+
+@cache
+def _statement(name: str) -> str:
+    return Path(__file__).with_name(name).read_text()
 
 
 def _set_applied(connection: duckdb.DuckDBPyConnection, seq: int) -> None:
     connection.execute(
-        "UPDATE warehouse_state SET \"value\" = greatest(\"value\", $seq) WHERE name = 'applied_seq'", {"seq": seq}
+        'UPDATE warehouse_state SET "value" = greatest("value", $seq) WHERE name = \'applied_seq\'',
+        {"seq": seq},
     )

@@ -58,7 +58,9 @@ class Archive:
             raise Damaged(f"Archive segment {path} is missing.")
         found = file_sha256(file)
         if found != sha256:
-            raise Damaged(f"Archive segment {path} has SHA-256 {found[:12]}…, the manifest says {sha256[:12]}….")
+            raise Damaged(
+                f"Archive segment {path} has SHA-256 {found[:12]}…, the manifest says {sha256[:12]}…."
+            )
 
     def read(self, path: str) -> pl.DataFrame:
         """The rows of one segment."""
@@ -66,7 +68,9 @@ class Archive:
 
     def net_runs(self, path: str) -> Counter[tuple[str, str]]:
         """As `net_runs_of`, of one segment."""
-        return net_runs_of(pl.read_parquet(self.file(path), columns=["account", "day", "replaces_started_at"]))
+        return net_runs_of(
+            pl.read_parquet(self.file(path), columns=["account", "day", "replaces_started_at"])
+        )
 
     def free_bytes(self) -> int:
         """Free space of the disk."""
@@ -103,7 +107,9 @@ class SegmentWriter:
         table = rows.select(SEGMENT_SCHEMA.keys()).to_arrow(compat_level=pl.CompatLevel.oldest())
         try:
             if self._writer is None:
-                self._writer = pq.ParquetWriter(self._part, table.schema, compression="zstd", compression_level=1)
+                self._writer = pq.ParquetWriter(
+                    self._part, table.schema, compression="zstd", compression_level=1
+                )
             self._writer.write_table(table)
         except OSError as problem:
             raise _storage_problem(problem) from problem

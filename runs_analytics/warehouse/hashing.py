@@ -22,25 +22,26 @@ def md5_pairs(texts: pl.Series) -> pl.DataFrame:
         Columns `high` and `low` (Int64): the last and first eight bytes, little-endian, in row order.
     """
     frame = pl.DataFrame({"text": texts})
-    connection = duckdb.connect(":memory:", config={"threads": "2", "preserve_insertion_order": "true"})
+    connection = duckdb.connect(":memory:", config={"threads": "2"})
     try:
         connection.register("given", frame.to_arrow())
-        return connection.sql(
+        halves = connection.sql(
             """
-            SELECT
-                ((m >> 64)::UHUGEINT::HUGEINT - CASE WHEN (m >> 127) = 1 THEN 18446744073709551616::HUGEINT ELSE 0::HUGEINT END)::BIGINT AS high,
-                ((m & 18446744073709551615::UHUGEINT)::HUGEINT - CASE WHEN ((m >> 63) & 1) = 1 THEN 18446744073709551616::HUGEINT ELSE 0::HUGEINT END)::BIGINT AS low
+            SELECT (m >> 64)::UBIGINT AS high, (m & 18446744073709551615::UHUGEINT)::UBIGINT AS low
             FROM (SELECT md5_number(text)::UHUGEINT AS m FROM given)
             """
         ).pl()
     finally:
         connection.close()
+    return halves.with_columns(pl.all().reinterpret(signed=True))
 
 
 def md5_pair(text: str) -> tuple[int, int]:
     """The same for one text, without a frame."""
     digest = hashlib.md5(text.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "little", signed=True), int.from_bytes(digest[:8], "little", signed=True)
+    return int.from_bytes(digest[8:], "little", signed=True), int.from_bytes(
+        digest[:8], "little", signed=True
+    )
 
 
 def id_text(source: str, run_id: str) -> str:

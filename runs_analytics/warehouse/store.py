@@ -7,7 +7,6 @@ import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +97,11 @@ class Warehouse:
     @property
     def applied_seq(self) -> int:
         """The highest seq whose runs are in the warehouse; nothing below it is missing."""
-        row = self._cursor().execute(
-            "SELECT max(\"value\") FROM warehouse_state WHERE name = 'applied_seq'"
-        ).fetchone()
+        row = (
+            self._cursor()
+            .execute("SELECT max(\"value\") FROM warehouse_state WHERE name = 'applied_seq'")
+            .fetchone()
+        )
         return int(row[0]) if row and row[0] is not None else 0
 
     def check_ready(self) -> None:
@@ -156,7 +157,8 @@ class Warehouse:
     def runs_by_account_and_day(self, upto_seq: int) -> Counter[tuple[str, str]]:
         """How many runs each account has on each UTC day, of those up to a seq."""
         rows = self._cursor().execute(
-            "SELECT account, day::VARCHAR, count(*) FROM runs WHERE seq <= $seq GROUP BY ALL", {"seq": upto_seq}
+            "SELECT account, day::VARCHAR, count(*) FROM runs WHERE seq <= $seq GROUP BY ALL",
+            {"seq": upto_seq},
         )
         return Counter({(account, day): count for account, day, count in rows.fetchall()})
 

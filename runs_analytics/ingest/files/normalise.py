@@ -66,13 +66,21 @@ def normalise(
     mapping.check([*batch.frame.columns, *later])
     source = _Source(batch, mapping, Judge(batch.lines))
     columns = _checked_columns(source, now, payload_bytes)
-    hashes = row_hashes(batch.frame)
-    columns |= {"line": batch.lines, "row_high": hashes["high"], "row_low": hashes["low"]}
+    columns |= {"line": batch.lines, **_row_hashes(batch, mapping)}
     runs = pl.DataFrame({name: columns[name] for name in NORMALISED_SCHEMA}, schema=NORMALISED_SCHEMA)
     if not source.judge.good.all():
         runs = runs.filter(source.judge.good)
     rejected = pl.concat([batch.rejected, source.judge.rejected()]).sort("line", maintain_order=True)
     return NormalisedBatch(runs, rejected)
+
+
+def _row_hashes(batch: RawBatch, mapping: ImportMapping) -> dict[str, pl.Series]:
+    """`row_high` and `row_low`; null where the file brings ids, because hashing whole rows costs time."""
+    if "id" in mapping.fields or mapping.key:
+        nothing = pl.Series([None], dtype=pl.Int64).new_from_index(0, batch.frame.height)
+        return {"row_high": nothing, "row_low": nothing}
+    hashes = row_hashes(batch.frame)
+    return {"row_high": hashes["high"], "row_low": hashes["low"]}
 
 
 def identify(normalised: NormalisedBatch, ordinals: RowOrdinals) -> pl.DataFrame:
