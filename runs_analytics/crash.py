@@ -41,3 +41,10 @@ def crash_point(name: str) -> None:
         countdown.passes_left -= 1
         if countdown.passes_left == 0:
             os._exit(EXIT_STATUS)
+
+
+def crash_soon(name: str, seconds: float) -> None:
+    """As `crash_point`, but the end comes while the process goes on with what follows."""
+    countdown = _countdown()
+    if countdown is not None and countdown.name == name:
+        threading.Timer(seconds, crash_point, (name,)).start()

@@ -1,8 +1,4 @@
-"""Every setting, from the environment, with its default and its help.
-
-`python -m runs_analytics settings` is not needed: the table in docs/settings.md is checked against
-`SETTINGS` by a test.
-"""
+"""Every setting, from the environment, with its default and its help; docs/settings.md lists the same."""
 
 from __future__ import annotations
 
@@ -35,6 +31,7 @@ SETTINGS: Final = (
     Setting("RUNS_MEMORY_LIMIT", "2GB", "Memory that DuckDB may use."),
     Setting("RUNS_THREADS", "0", "Threads that DuckDB may use; 0: one per core."),
     Setting("RUNS_PAYLOAD_BYTES", "65536", "Size cap of each payload field in bytes."),
+    Setting("RUNS_ARCHIVE_SECONDS", "30", "Seconds between two moves of applied runs into the archive."),
     Setting("RUNS_CLOCK_FILE", "", "File that holds the current moment, for tests."),
     Setting("RUNS_CRASH_AT", "", "Named point at which the process ends at once, for tests."),
 )
@@ -54,6 +51,7 @@ class Settings:
     memory_limit: str = "2GB"
     threads: int = 0
     payload_bytes: int = 65_536
+    archive_seconds: float = 30.0
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -79,6 +77,7 @@ class Settings:
             memory_limit=text["RUNS_MEMORY_LIMIT"],
             threads=_integer(text, "RUNS_THREADS"),
             payload_bytes=_integer(text, "RUNS_PAYLOAD_BYTES"),
+            archive_seconds=_number(text, "RUNS_ARCHIVE_SECONDS"),
         )
 
 
@@ -87,3 +86,10 @@ def _integer(text: Mapping[str, str], name: str) -> int:
         return int(text[name])
     except ValueError as problem:
         raise BadRequest(f"{name} is {text[name]!r}; write a whole number.", field=name) from problem
+
+
+def _number(text: Mapping[str, str], name: str) -> float:
+    try:
+        return float(text[name])
+    except ValueError as problem:
+        raise BadRequest(f"{name} is {text[name]!r}; write a number.", field=name) from problem

@@ -9,7 +9,7 @@ from runs_analytics.control.accounts import list_accounts
 from runs_analytics.control.inbox import InboxRow, pending, prune
 from runs_analytics.control.segments import SegmentFile, all_segments
 from runs_analytics.control.store import ControlStore
-from runs_analytics.crash import crash_point
+from runs_analytics.crash import crash_point, crash_soon
 from runs_analytics.ingest.applier import INBOX_ROWS, OPERATOR, inbox_frame
 from runs_analytics.warehouse.archive import Archive
 from runs_analytics.warehouse.store import Warehouse
@@ -36,7 +36,7 @@ class Archiver:
         # A segment that straddled an import's seq could not be replayed in order.
         barrier = min((s.first_seq for s in segments if s.first_seq > rows[0].seq), default=None)
         rows = [r for r in rows if barrier is None or r.seq < barrier]
-        crash_point("before_checkpoint")
+        crash_soon("mid_checkpoint", 0.002)
         self.warehouse.checkpoint()
         crash_point("after_checkpoint")
         files = self._write(rows, zones)

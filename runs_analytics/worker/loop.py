@@ -1,4 +1,4 @@
-"""One thread that applies what waits, archives what is applied, and compacts; it outlives every storage problem."""
+"""One thread that applies what waits, archives what is applied, and compacts; it outlives storage problems."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ IDLE_SECONDS: Final = 0.25
 """How long to wait before looking again when nothing waited."""
 
 TROUBLE_SECONDS: Final = 2.0
-ARCHIVE_EVERY_SECONDS: Final = 30.0
 COMPACT_EVERY_SECONDS: Final = 20.0
 
 
@@ -44,11 +43,12 @@ class Worker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._due: dict[str, float] = {}
+        self._archive_seconds = stores.settings.archive_seconds
 
     def start(self) -> None:
         """Begin."""
         now = time.monotonic()
-        self._due = {"archive": now + ARCHIVE_EVERY_SECONDS, "compact": now + COMPACT_EVERY_SECONDS}
+        self._due = {"archive": now + self._archive_seconds, "compact": now + COMPACT_EVERY_SECONDS}
         self._thread.start()
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ class Worker:
         applied = self.stores.apply_step()
         if applied is not None:
             self.state.applied_runs += applied.runs
-        if self._is_due("archive", ARCHIVE_EVERY_SECONDS):
+        if self._is_due("archive", self._archive_seconds):
             self.state.archived_runs += self.stores.archive_applied()
         if self._is_due("compact", COMPACT_EVERY_SECONDS):
             self.stores.compact()

@@ -1,0 +1,153 @@
+"""The ASGI application: pages, API, health and the worker, on one port."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import streamlit as st
+import uvicorn
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runs_analytics import composition
+from runs_analytics.api.application import create_api
+from runs_analytics.api.health import health_routes
+from runs_analytics.api.metrics import Metrics
+from runs_analytics.clock import Clock
+from runs_analytics.composition import Running
+from runs_analytics.control.inbox import Backlog, backlog
+from runs_analytics.control.store import ControlStore
+from runs_analytics.errors import BadRequest
+from runs_analytics.ingest.accept import Accepter, TermsCache
+from runs_analytics.ingest.applier import OPERATOR
+from runs_analytics.settings import Settings
+from runs_analytics.warehouse.store import Warehouse
+
+log = logging.getLogger(__name__)
+
+APP: Final = Path(__file__).resolve().parents[1] / "app.py"
+SHUTDOWN_SECONDS: Final = 10
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+)
+
+
+class SecurityHeaders:
+    """Adds the headers that keep a browser from guessing types or framing the pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on, adding headers to every HTTP answer."""
+
+        async def add(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), *SECURITY_HEADERS]
+            await send(message)
+
+        await self.app(scope, receive, add if scope["type"] == "http" else send)
+
+
+class ServedRuntime:
+    """What the API needs of the running parts."""
+
+    def __init__(self, running: Running) -> None:
+        stores = running.stores
+        self.clock: Clock = stores.clock
+        self.control: ControlStore = stores.control
+        self.warehouse: Warehouse = stores.warehouse
+        self.accepter = Accepter(
+            stores.control,
+            TermsCache(stores.account_and_version, stores.books),
+            stores.imported.lookup,
+            payload_bytes=stores.settings.payload_bytes,
+        )
+
+    def lag(self) -> Backlog:
+        """What was acknowledged and is not in the warehouse yet."""
+        applied = self.warehouse.applied_seq
+        with self.control.read() as connection:
+            return backlog(connection, OPERATOR, applied)
+
+
+def create_app(running: Running) -> Any:
+    """The whole ASGI application around running parts, which it stops at its end."""
+    runtime = ServedRuntime(running)
+    metrics = Metrics(runtime)
+    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", create_api(runtime, metrics))]
+
+    @asynccontextmanager
+    async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
+        yield {}
+        composition.stop()
+
+    return st.App(str(APP), routes=routes, middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+
+
+def serve(settings: Settings, *, sample_runs: int = 0) -> int:
+    """Serve until interrupted; the exit code.
+
+    Raises:
+        BadRequest: when the address is not loopback, because there is no sign-in yet.
+        Unavailable: when another process holds the data folder.
+    """
+    _require_loopback(settings.host)
+    listener = _listen(settings.host, settings.port)
+    running = composition.current()
+    if sample_runs:
+        composition.load_sample(running, sample_runs)
+    for note in running.stores.notes:
+        sys.stderr.write(note + "\n")
+    sys.stderr.write(f"Runs is ready at http://{settings.host}:{settings.port}\n")
+    sys.stderr.flush()
+    config = uvicorn.Config(
+        create_app(running),
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        ws_max_size=200 * 2**20,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+    composition.stop()
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; made with IPPROTO_TCP, or asyncio leaves Nagle on and each answer waits 40 ms."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as problem:
+        listener.close()
+        raise BadRequest(
+            f"{host}:{port} cannot be used ({problem.strerror}); set RUNS_PORT to a free port.", field="RUNS_PORT"
+        ) from problem
+    listener.listen(512)
+    return listener
+
+
+def _require_loopback(host: str) -> None:
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise BadRequest(
+            f"RUNS_HOST is {host!r}; until sign-in exists only a loopback address such as 127.0.0.1 is served.",
+            field="RUNS_HOST",
+            value=host,
+        )
