@@ -18,13 +18,13 @@ from runs_analytics.warehouse.hashing import id_text, md5_pair, md5_pairs
 
 _FIELDS: Final = "\x00"
 _ITEMS: Final = "\x01"
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - run frames hold UTC without a zone
+EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - run frames hold UTC without a zone
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
     """Whole microseconds from 1970 to a moment, both UTC without a zone."""
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def id_pair(run: Mapping[str, Any]) -> tuple[int, int]:
@@ -34,7 +34,8 @@ def id_pair(run: Mapping[str, Any]) -> tuple[int, int]:
 
 def content_hash(run: Mapping[str, Any]) -> int:
     """Signed 64-bit hash of a row of a run frame."""
-    return md5_pair(_FIELDS.join([_text(run[name]) for name in RUN_SCHEMA]))[0]
+    values = [run[name] for name in RUN_SCHEMA]
+    return md5_pair(_FIELDS.join([v if type(v) is str else _text(v) for v in values]))[0]
 
 
 def content_hashes(runs: pl.DataFrame) -> pl.Series:
@@ -44,12 +45,11 @@ def content_hashes(runs: pl.DataFrame) -> pl.Series:
 
 
 def _text(value: Any) -> str:
-    if type(value) is str:
-        return value
+    """The canonical text of a value that is not text itself."""
     if value is None:
         return ""
     if type(value) is datetime:
-        return str((value - _EPOCH) // _MICROSECOND)
+        return str((value - EPOCH) // _MICROSECOND)
     if type(value) is list:
         return _ITEMS.join([v if type(v) is str else f"{v['name']}={v['quantity_nano']}" for v in value])
     return str(value)

@@ -1,0 +1,279 @@
+"""Acknowledges runs that came over HTTP: check, rate, claim the ids and keep the runs in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal
+
+import sqlalchemy as sa
+
+from runs_analytics.control.accounts import Account
+from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
+from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.store import ControlStore
+from runs_analytics.errors import BadRequest, NotAllowed
+from runs_analytics.ingest.content import EPOCH, content_hash, id_pair, microseconds
+from runs_analytics.ingest.event_fields import EventRules
+from runs_analytics.ingest.events import ParsedRun, Rejection, cut, parse_event, shown
+from runs_analytics.ingest.import_job import Books
+from runs_analytics.ingest.inbox_bodies import decode_bodies, encode_body
+from runs_analytics.money.amounts import decimal_string
+from runs_analytics.money.rating import rate_run
+from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import MAX_PAYLOAD_BYTES
+
+__all__ = [
+    "Accepted",
+    "Accepter",
+    "AccountTerms",
+    "Conflicting",
+    "Duplicate",
+    "ItemAnswer",
+    "Rejected",
+    "TermsCache",
+    "decode_bodies",
+    "encode_body",
+]
+
+LOOP_ITEMS: Final = 256
+"""Most runs that are checked and rated in the event loop, which takes it a few milliseconds."""
+
+_INGEST_ROLES: Final = ("ingest", "member", "admin", "owner", "operator")
+
+ImportedLookup = Callable[[str, Collection[RunId]], Mapping[RunId, StoredRun]]
+"""Finds those ids of an account that files brought in."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """What of an account decides how its runs are read and rated."""
+
+    currency: str
+    books: Books
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The run is durable."""
+
+    id: str
+    credits: str | None
+    """Plain decimal; None when no price matches."""
+
+    price_version: int | None
+    """Version of the credits book; None when it is empty."""
+
+    unpriced: bool
+    status: Literal["accepted"] = "accepted"
+
+
+@dataclass(frozen=True, slots=True)
+class Duplicate:
+    """The same run is stored already; nothing changed."""
+
+    id: str
+    status: Literal["duplicate"] = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """Another run with this id and source is stored; nothing changed."""
+
+    id: str
+    reason: str = "Another run with this id and source is stored already; ids are unique for ever."
+    status: Literal["conflict"] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The run cannot be stored as it is."""
+
+    id: str | None
+    field: str
+    """Empty when the run as a whole cannot be read."""
+
+    value: str
+    reason: str
+    status: Literal["rejected"] = "rejected"
+
+
+ItemAnswer = Accepted | Duplicate | Conflicting | Rejected
+
+
+class TermsCache:
+    """The terms of each account, read anew whenever accounts or prices have changed."""
+
+    def __init__(
+        self,
+        account_and_version: Callable[[Scope], tuple[Account, int]],
+        books: Callable[[Scope], Books],
+    ) -> None:
+        """Take the two questions that it asks the control store.
+
+        Args:
+            account_and_version: the scope's account and the control version, from one moment.
+            books: the price books of the scope's account.
+        """
+        self._account_and_version, self._books = account_and_version, books
+        self._known: dict[str, tuple[int, AccountTerms]] = {}
+
+    def __call__(self, scope: Scope) -> AccountTerms:
+        """The terms of the scope's account.
+
+        Raises:
+            NotFound: when there is no such account.
+        """
+        account, version = self._account_and_version(scope)
+        known = self._known.get(account.id)
+        if known is None or known[0] != version:
+            known = version, AccountTerms(account.currency, self._books(scope))
+            self._known[account.id] = known
+        return known[1]
+
+
+class Accepter:
+    """The one way in for runs that are sent; safe to use from many threads."""
+
+    def __init__(
+        self,
+        control: ControlStore,
+        terms: Callable[[Scope], AccountTerms],
+        imported: ImportedLookup,
+        *,
+        payload_bytes: int = MAX_PAYLOAD_BYTES,
+    ) -> None:
+        self._control, self._terms, self._imported = control, terms, imported
+        self._payload_bytes = payload_bytes
+
+    def accept(self, scope: Scope, items: Sequence[object], now: datetime) -> list[ItemAnswer]:
+        """Acknowledge runs; what is answered `accepted` is durable.
+
+        Args:
+            scope: whose runs they are, and who sends them.
+            items: as `bodies.parse_body` gives them.
+            now: the current moment, aware.
+
+        Returns:
+            One answer for each item, in their order.
+
+        Raises:
+            NotAllowed: when the scope may not send runs.
+            StorageFull, Unavailable: nothing was acknowledged.
+        """
+        _require_ingest(scope)
+        batch = self._prepared(scope, items, now)
+        if batch.claims:
+            batch.settle(self._control.write(lambda connection: self._append(connection, batch)))
+        return batch.answers
+
+    async def accept_async(self, scope: Scope, items: Sequence[object], now: datetime) -> list[ItemAnswer]:
+        """The same without holding up the event loop."""
+        _require_ingest(scope)
+        if len(items) > LOOP_ITEMS:
+            batch = await asyncio.to_thread(self._prepared, scope, items, now)
+        else:
+            terms = await asyncio.to_thread(self._terms, scope)
+            batch = _rated(scope, items, now, terms, self._payload_bytes)
+        if batch.claims:
+            job = self._control.submit(lambda connection: self._append(connection, batch))
+            batch.settle(await asyncio.wrap_future(job))
+        return batch.answers
+
+    def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:
+        return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
+
+    def _append(self, connection: sa.Connection, batch: _Batch) -> Appended:
+        return claim_and_append(
+            connection,
+            batch.scope,
+            batch.claims,
+            body=batch.body,
+            received_at=batch.now,
+            imported=lambda ids: self._imported(batch.scope.account, ids),
+        )
+
+
+class _Batch:
+    """The runs of one request on their way to the control store."""
+
+    def __init__(self, scope: Scope, now: datetime, size: int) -> None:
+        self.scope, self.now = scope, now
+        self.claims: list[ClaimedRun] = []
+        self._runs: list[ParsedRun] = []
+        self._places: list[int] = []
+        self._answers: list[ItemAnswer | None] = [None] * size
+
+    @property
+    def answers(self) -> list[ItemAnswer]:
+        """One for each item, once all are known."""
+        return [answer for answer in self._answers if answer is not None]
+
+    def reject(self, place: int, item: object, rejection: Rejection) -> None:
+        """Answer one item at once."""
+        given = item.get("id") if isinstance(item, dict) else None
+        run_id = cut(given) if isinstance(given, str) else None
+        self._answers[place] = Rejected(run_id, rejection.field, rejection.value, rejection.reason)
+
+    def add(self, place: int, run: ParsedRun, rated: Mapping[str, Any], ingested_at: datetime) -> None:
+        """Take one run that is to be stored unless its id is in use."""
+        high, low = id_pair(run)
+        claim = ClaimedRun(
+            high, low, content_hash(run), run["status"] != "running", microseconds(run["started_at"])
+        )
+        self.claims.append(claim)
+        self._places.append(place)
+        self._runs.append(
+            {**run, **rated, "ingested_at": ingested_at, "replaces_started_at": None, "id_hash": high}
+        )
+
+    def body(self, verdicts: Sequence[Verdict]) -> bytes:
+        """The inbox row of the runs that are stored."""
+        stored = []
+        for run, verdict in zip(self._runs, verdicts, strict=True):
+            if verdict.replaced_started_at_us is not None:
+                run["replaces_started_at"] = EPOCH + timedelta(microseconds=verdict.replaced_started_at_us)
+            if verdict.is_stored:
+                stored.append(run)
+        return encode_body(stored)
+
+    def settle(self, appended: Appended) -> None:
+        """Answer every item that asked for its id."""
+        for place, run, verdict in zip(self._places, self._runs, appended.verdicts, strict=True):
+            self._answers[place] = _answer(run, verdict)
+
+
+def _require_ingest(scope: Scope) -> None:
+    if scope.role not in _INGEST_ROLES:
+        raise NotAllowed(f"{scope.actor} is {scope.role}; sending runs needs a key with the scope ingest.")
+
+
+def _rated(
+    scope: Scope, items: Sequence[object], now: datetime, terms: AccountTerms, payload_bytes: int
+) -> _Batch:
+    """Check and rate every item."""
+    rules = EventRules.at(now, payload_bytes=payload_bytes, currency=terms.currency)
+    ingested_at = now.astimezone(UTC).replace(tzinfo=None)
+    batch = _Batch(scope, now, len(items))
+    for place, item in enumerate(items):
+        run = parse_event(item, rules)
+        if isinstance(run, Rejection):
+            batch.reject(place, item, run)
+            continue
+        try:
+            rated = rate_run(terms.books.credits, terms.books.cost, run)
+        except BadRequest as problem:
+            batch.reject(place, item, Rejection(problem.field or "", shown(problem.value), problem.message))
+            continue
+        batch.add(place, run, rated, ingested_at)
+    return batch
+
+
+def _answer(run: Mapping[str, Any], verdict: Verdict) -> ItemAnswer:
+    if verdict.is_stored:
+        credits_nano = run["credits_nano"]
+        credits_text = None if credits_nano is None else decimal_string(credits_nano)
+        return Accepted(run["id"], credits_text, run["credits_version"], credits_nano is None)
+    return Duplicate(run["id"]) if verdict.outcome == "duplicate" else Conflicting(run["id"])
