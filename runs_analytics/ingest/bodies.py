@@ -308,7 +308,7 @@ def exact_json(value: object) -> bytes:
         BadRequest: when it holds what strict JSON does not have: NaN, a repeated name, half a surrogate pair.
     """
     try:
-        return orjson.dumps(value, default=_written)
+        return orjson.dumps(value, default=_written, option=orjson.OPT_PASSTHROUGH_DATACLASS)
     except orjson.JSONEncodeError as problem:
         cause = problem.__cause__
         raise (
