@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -13,6 +14,7 @@ from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 from runs_analytics.warehouse.answers import Answers
 from runs_analytics.warehouse.store import Warehouse
+from runs_analytics.zones import zone_named
 
 T = TypeVar("T")
 
@@ -42,6 +44,11 @@ class Ask:
         """
         account, version = stores.account_and_version(scope)
         return cls(stores.warehouse, scope, account.zone, account.currency, version, stores.answers)
+
+    @property
+    def local(self) -> ZoneInfo:
+        """The account's zone as a zone."""
+        return zone_named(self.zone)
 
     def kept(self, question: str, *arguments: Hashable, make: Callable[[], T]) -> T:
         """An answer from memory when both stores are as they were when it was made."""

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Final
 
 from runs_analytics.control.accounts import create_account
-from runs_analytics.demo import generate, price_books, truth
 from runs_analytics.ingest.import_job import ImportReport
 from runs_analytics.money.price_book import PriceBook
 from runs_analytics.scope import Scope
@@ -35,6 +34,8 @@ def load_sample(
     Raises:
         Conflict: when an account of that name exists.
     """
+    from runs_analytics.demo import generate, price_books, truth  # only needed here, and slow to import
+
     now = stores.clock()
     scope = Scope(account, "sample", "operator")
     stores.control.write(

@@ -37,7 +37,8 @@ class Archiver:
         barrier = min((s.first_seq for s in segments if s.first_seq > rows[0].seq), default=None)
         rows = [r for r in rows if barrier is None or r.seq < barrier]
         crash_soon("mid_checkpoint", 0.002)
-        self.warehouse.checkpoint()
+        if not self.warehouse.checkpoint():
+            return 0
         crash_point("after_checkpoint")
         files = self._write(rows, zones)
         crash_point("between_segment_and_prune")

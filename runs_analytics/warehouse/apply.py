@@ -73,7 +73,7 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
             "CREATE OR REPLACE TEMP TABLE removed AS "
             "SELECT * FROM runs WHERE account = $account AND import_id = $import_id",
             {"account": account, "import_id": import_id},
-        ).fetchone()
+        ).fetchall()
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE restored AS "
             "SELECT * EXCLUDE (replaced_by_seq, replaced_by_import) FROM replaced_runs "
@@ -93,7 +93,7 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
         _add_to_rollups(connection, "removed", sign=-1)
         _add_to_rollups(connection, "restored", sign=1)
         _set_applied(connection, upto_seq)
-    return int(removed[0]) if removed else 0
+    return int(removed[0][0])
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:

@@ -33,10 +33,10 @@ def compact_rollups(warehouse: Warehouse, *, min_deltas: int = MIN_DELTAS) -> in
     removed = 0
     for table, (time, keys, sums) in ROLLUPS.items():
         with warehouse.transaction() as connection:
-            found = connection.execute(f"SELECT count(*) FROM {table} WHERE is_delta").fetchone()  # noqa: S608
-            if not found or found[0] < min_deltas:
+            found = connection.execute(f"SELECT count(*) FROM {table} WHERE is_delta").fetchall()[0]  # noqa: S608
+            if found[0] < min_deltas:
                 continue
-            before = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
+            before = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0]  # noqa: S608
             summed = ", ".join(f"sum({name})::BIGINT AS {name}" for name in sums.split(", "))
             touched = f"(SELECT DISTINCT account, {time} FROM {table} WHERE is_delta)"  # noqa: S608
             first_key = keys.split(", ")[0]
@@ -51,8 +51,8 @@ def compact_rollups(warehouse: Warehouse, *, min_deltas: int = MIN_DELTAS) -> in
                 f"DELETE FROM {table} WHERE (account, {time}) IN {touched}"  # noqa: S608
             )
             connection.execute(f"INSERT INTO {table} BY NAME SELECT * FROM compacted")  # noqa: S608
-            after = connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608
-            removed += (before[0] if before else 0) - (after[0] if after else 0)
+            after = connection.execute(f"SELECT count(*) FROM {table}").fetchall()[0]  # noqa: S608
+            removed += before[0] - after[0]
     return removed
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from runs_analytics.errors import StorageFull, Unavailable
+from runs_analytics.errors import RunsError, StorageFull, Unavailable
 from runs_analytics.warehouse import queries
 from runs_analytics.warehouse.connection import LAKE, WarehouseConfig, connect, use
 
@@ -97,12 +97,13 @@ class Warehouse:
     @property
     def applied_seq(self) -> int:
         """The highest seq whose runs are in the warehouse; nothing below it is missing."""
-        row = (
+        # All rows are fetched: an open result keeps its snapshot, and with it the WAL, alive.
+        rows = (
             self._cursor()
             .execute("SELECT max(\"value\") FROM warehouse_state WHERE name = 'applied_seq'")
-            .fetchone()
+            .fetchall()
         )
-        return int(row[0]) if row and row[0] is not None else 0
+        return int(rows[0][0] or 0)
 
     def check_ready(self) -> None:
         """Run a real query.
@@ -137,9 +138,7 @@ class Warehouse:
             except BaseException as problem:
                 self._roll_back(connection)
                 if isinstance(problem, duckdb.Error) and is_disk_full(problem):
-                    raise StorageFull(
-                        "The disk is full; runs wait in the inbox until there is room."
-                    ) from problem
+                    raise _storage_failure(problem) from problem
                 raise
 
     def start_over(self) -> None:
@@ -183,18 +182,27 @@ class Warehouse:
                         found.append(f"Account {account}: {table} sums to {here}, its runs to {there}.")
         return found
 
-    def checkpoint(self) -> None:
-        """Move everything committed into the main file, so that the WAL is not needed for it."""
+    def checkpoint(self) -> bool:
+        """Move everything committed into the main file, so that the WAL is not needed for it.
+
+        Returns:
+            False when somebody still reads an older state; a later try will do.
+
+        Raises:
+            StorageFull: when the disk is full.
+            Unavailable: when DuckDB had to be reopened.
+        """
         with self.writing:
             try:
                 self._main.execute("CHECKPOINT")
+            except duckdb.TransactionException:
+                return False
             except duckdb.FatalException as problem:
                 self.reopen()
-                raise StorageFull(f"The warehouse could not checkpoint: {problem}") from problem
+                raise _storage_failure(problem) from problem
             except duckdb.Error as problem:
-                if is_disk_full(problem):
-                    raise StorageFull("The disk is full; the warehouse waits to checkpoint.") from problem
-                raise Unavailable(f"The warehouse could not checkpoint now: {problem}") from problem
+                raise _storage_failure(problem) from problem
+        return True
 
     def reopen(self) -> None:
         """Close DuckDB and open it again: the only cure after one of its fatal errors."""
@@ -220,8 +228,7 @@ class Warehouse:
         connection = self._open_or_quarantine()
         try:
             connection.execute(TABLES.read_text())
-            state = connection.execute("SELECT count(*) FROM warehouse_state").fetchone()
-            if state == (0,):
+            if connection.execute("SELECT count(*) FROM warehouse_state").fetchall() == [(0,)]:
                 connection.execute("INSERT INTO warehouse_state VALUES ('applied_seq', 0)")
         except duckdb.Error:
             connection.close()
@@ -286,6 +293,12 @@ def is_held(problem: BaseException) -> bool:
 def _by_account(connection: duckdb.DuckDBPyConnection, sql: str) -> list[tuple[str, tuple[int, ...]]]:
     rows = connection.execute(sql).fetchall()
     return [(row[0], tuple(int(value or 0) for value in row[1:])) for row in rows]
+
+
+def _storage_failure(problem: BaseException) -> RunsError:
+    if is_disk_full(problem):
+        return StorageFull("The disk is full; runs wait in the inbox until there is room.")
+    return Unavailable(f"The warehouse cannot write now: {_first_line(problem)}")
 
 
 def _first_line(problem: BaseException) -> str:
