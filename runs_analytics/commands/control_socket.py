@@ -113,10 +113,11 @@ class ControlSocket:
             return int(ended.code or 0)
 
 
-class _Sending(io.TextIOBase):
+class _Sending(io.StringIO):
     """Text that is sent to the caller as it is written."""
 
     def __init__(self, channel: socket.socket, name: str) -> None:
+        super().__init__()
         self._channel, self._name = channel, name
 
     def write(self, text: str) -> int:

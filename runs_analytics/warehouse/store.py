@@ -77,11 +77,12 @@ class Warehouse:
     def batches(
         self, name: str, params: Mapping[str, Any], rows: int, *, facts: str | None = None
     ) -> Iterator[pl.DataFrame]:
-        """The rows of a named query, in frames of at most `rows`, from one consistent snapshot."""
+        """The rows of a named query, in frames of at most `rows`, from one snapshot; the first frame is empty."""
         cursor = self._main.cursor()
         use(cursor, self.config)
         try:
             reader = cursor.execute(queries.text(name, facts), dict(params)).to_arrow_reader(rows)
+            yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
             for batch in reader:
                 yield pl.DataFrame(pl.from_arrow(batch))
         finally:
