@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from runs_analytics.errors import RunsError
@@ -18,6 +18,7 @@ IDLE_SECONDS: Final = 0.25
 """How long to wait before looking again when nothing waited."""
 
 TROUBLE_SECONDS: Final = 2.0
+NOTE_EVERY_SECONDS: Final = 1.0
 COMPACT_EVERY_SECONDS: Final = 20.0
 
 
@@ -30,8 +31,6 @@ class WorkerState:
     problem: str | None = None
     """The problem that keeps it from going on, in words; None while it works."""
 
-    reopened: int = 0
-    last_steps: dict[str, float] = field(default_factory=dict)
 
 
 class Worker:
@@ -43,12 +42,13 @@ class Worker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="worker", daemon=True)
         self._due: dict[str, float] = {}
+        self._unnoted = False
         self._archive_seconds = stores.settings.archive_seconds
 
     def start(self) -> None:
         """Begin."""
         now = time.monotonic()
-        self._due = {"archive": now + self._archive_seconds, "compact": now + COMPACT_EVERY_SECONDS}
+        self._due = {"archive": now + self._archive_seconds, "compact": now + COMPACT_EVERY_SECONDS, "note": now}
         self._thread.start()
 
     def stop(self) -> None:
@@ -79,6 +79,10 @@ class Worker:
         applied = self.stores.apply_step()
         if applied is not None:
             self.state.applied_runs += applied.runs
+            self._unnoted = True
+        if self._unnoted and self._is_due("note", NOTE_EVERY_SECONDS):
+            self.stores.note_applied()
+            self._unnoted = False
         if self._is_due("archive", self._archive_seconds):
             self.state.archived_runs += self.stores.archive_applied()
         if self._is_due("compact", COMPACT_EVERY_SECONDS):
