@@ -41,7 +41,9 @@ def bar_chart(chart: BarChart, width: float, face: Face) -> Drawing:
 
 def axis_ticks(low: float, high: float) -> list[float]:
     """Three to seven round numbers that include zero and both ends."""
-    span = max(high, 0.0) - min(low, 0.0) or 1.0
+    span = max(high, 0.0) - min(low, 0.0)
+    if not span:
+        return [0.0, 1.0]
     magnitude = 10.0 ** math.floor(math.log10(span / 4))
     step = next(magnitude * factor for factor in (1, 2, 2.5, 5, 10) if magnitude * factor * 5 >= span)
     first, last = math.floor(min(low, 0.0) / step), math.ceil(max(high, 0.0) / step - 1e-9)
