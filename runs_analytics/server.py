@@ -134,7 +134,8 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as problem:
         listener.close()
         raise BadRequest(
-            f"{host}:{port} cannot be used ({problem.strerror}); set RUNS_PORT to a free port.", field="RUNS_PORT"
+            f"{host}:{port} cannot be used ({problem.strerror}); set RUNS_PORT to a free port.",
+            field="RUNS_PORT",
         ) from problem
     listener.listen(512)
     return listener

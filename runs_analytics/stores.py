@@ -18,6 +18,7 @@ from runs_analytics.control.meta import control_version, get_meta, next_seq, set
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.writer import Connection
 from runs_analytics.ingest.applier import OPERATOR, Applied, Applier
 from runs_analytics.ingest.archiver import Archiver
 from runs_analytics.ingest.files.mapping import ImportMapping
@@ -25,7 +26,7 @@ from runs_analytics.ingest.import_job import Books, ImportReport
 from runs_analytics.ingest.importer import Importer, Progress
 from runs_analytics.ingest.recovery import clean_archive, heal_notes, restore_imported_ids
 from runs_analytics.ingest.stored_ids import ImportedIds
-from runs_analytics.money.price_book import BookKind, PriceBook, PriceVersion
+from runs_analytics.money.price_book import BOOK_KINDS, PriceBook, PriceVersion
 from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
 from runs_analytics.warehouse.answers import Answers
@@ -103,8 +104,8 @@ class Stores:
         with self.control.read() as connection:
             credit, cost = (
                 PriceBook(kind, tuple(_version(v.version, v.body) for v in found))
-                for kind in ("credits", "cost")
-                for found in [list_price_versions(connection, scope, cast(BookKind, kind))]
+                for kind in BOOK_KINDS
+                for found in [list_price_versions(connection, scope, kind)]
             )
         return Books(credit, cost)
 
@@ -113,7 +114,7 @@ class Stores:
     ) -> PriceVersion:
         """Append a version to a book; it gets the book's next number."""
 
-        def add(connection) -> PriceVersion:  # type: ignore[no-untyped-def]
+        def add(connection: Connection) -> PriceVersion:
             number = next_price_version(connection, scope, kind)
             numbered = PriceVersion(number, version.valid_from, version.prices, version.credit_rate)
             append_price_version(
@@ -182,7 +183,7 @@ class Stores:
             Conflict: when it is not done, or undone already.
         """
 
-        def undo(connection) -> None:  # type: ignore[no-untyped-def]
+        def undo(connection: Connection) -> None:
             undo_import(connection, scope, import_id, next_seq(connection))
             self.imported.forget(scope.account, import_id)
 
@@ -216,8 +217,11 @@ class Stores:
         applied = str(self.warehouse.applied_seq)
         self.control.write(lambda connection: set_meta(connection, APPLIED_SEQ, applied))
 
+    def _mark_failed(self, account: str, import_id: str) -> None:
+        scope, now = Scope(account, "recovery", "operator"), self.clock()
+        self.control.write(lambda connection: fail_import(connection, scope, import_id, now=now))
+
     def _recover(self) -> None:
-        now = self.clock()
         with self.control.read() as connection:
             known = int(get_meta(connection, APPLIED_SEQ) or 0)
             cut_off = imports_in_state(connection, OPERATOR, "running")
@@ -226,12 +230,7 @@ class Stores:
         self.notes += self.warehouse.healed
         self.notes += heal_notes(self.warehouse.applied_seq, known, segments)
         for found in cut_off:
-            scope = Scope(found.account, "recovery", "operator")
-            self.control.write(
-                lambda connection, scope=scope, found=found: fail_import(  # type: ignore[misc]
-                    connection, scope, found.id, now=now
-                )
-            )
+            self._mark_failed(found.account, found.id)
             self.notes.append(f"The import of {found.file_name} was cut off; nothing of it was kept.")
         clean_archive(self.archive, {s.file.path for s in segments})
         restore_imported_ids(self.archive, self.imported, [s for s in segments if s.import_id not in undone])

@@ -52,7 +52,9 @@ quickly = settings(
 def selections(draw: st.DrawFn) -> Selection:
     start = draw(st.dates(FIRST, LAST))
     if draw(st.booleans()):  # around the clock changes of the account's zone and of others
-        start = draw(st.sampled_from([date(2026, 3, 27), date(2026, 4, 4), date(2026, 10, 3), date(2026, 10, 24)]))
+        start = draw(
+            st.sampled_from([date(2026, 3, 27), date(2026, 4, 4), date(2026, 10, 3), date(2026, 10, 24)])
+        )
     length = draw(st.sampled_from([0, 1, 6, 29, 250]))
     filters = draw(
         st.lists(st.sampled_from(DIMENSIONS), max_size=2, unique=True).flatmap(
@@ -125,7 +127,10 @@ def test_slots_of_time_add_up_to_the_range(
 @given(selection=selections())
 def test_single_days_add_up_to_the_range(ask: Ask, selection: Selection) -> None:
     short = Selection(
-        selection.start, min(selection.end, selection.start + timedelta(days=3)), selection.zone, selection.filters
+        selection.start,
+        min(selection.end, selection.start + timedelta(days=3)),
+        selection.zone,
+        selection.filters,
     )
     days = [
         usage.totals(ask, Selection(day, day, short.zone, short.filters))
@@ -159,7 +164,8 @@ def test_a_lake_says_what_a_file_says(
 ) -> None:
     assert usage.totals(file_ask, selection) == usage.totals(lake_ask, selection)
     assert_frame_equal(
-        usage.over_time(file_ask, selection, grain, dimension), usage.over_time(lake_ask, selection, grain, dimension)
+        usage.over_time(file_ask, selection, grain, dimension),
+        usage.over_time(lake_ask, selection, grain, dimension),
     )
     assert_frame_equal(
         distribution.percentiles(file_ask, selection, "duration_us", dimension).sort("value"),

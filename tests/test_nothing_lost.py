@@ -33,7 +33,9 @@ POINTS = (
 class Client(threading.Thread):
     """Sends batches one after the other; what was answered with 200 is written down, the rest kept to resend."""
 
-    def __init__(self, server: Server, key: str, name: str, unanswered: list[list[dict[str, object]]]) -> None:
+    def __init__(
+        self, server: Server, key: str, name: str, unanswered: list[list[dict[str, object]]]
+    ) -> None:
         super().__init__(name=name, daemon=True)
         self.server, self.key = server, key
         self.waiting = unanswered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -37,7 +38,7 @@ def test_shifts_agree_with_the_zone_at_every_quarter_hour(
     spans = shifts(zone, start, start + length)
     assert spans[0].start == start
     assert spans[-1].stop == start + length
-    assert all(a.stop == b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.stop == b.start for a, b in itertools.pairwise(spans))
     at = data.draw(st.integers(start, start + length - 1))
     span = next(s for s in spans if s.start <= at < s.stop)
     moment = EPOCH + at * QUARTER_HOUR

@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import polars as pl
 import psycopg
@@ -73,7 +72,9 @@ def make_runs(rows: int, seed: int = 1) -> pl.DataFrame:
                 "agent": pick(["Prospector", NONE]),
                 "model": pick(["large-3", "small-3", NONE]),
                 "kind": pick(["agent_run", "api_call"]),
-                "status": "running" if is_running else pick(["succeeded"] * 5 + ["failed", "timed_out", "blocked"]),
+                "status": "running"
+                if is_running
+                else pick(["succeeded"] * 5 + ["failed", "timed_out", "blocked"]),
                 "started_at": started_at,
                 "ended_at": None if duration_us is None else started_at + timedelta(microseconds=duration_us),
                 "duration_us": duration_us,

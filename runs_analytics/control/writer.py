@@ -24,7 +24,10 @@ from runs_analytics.crash import crash_point
 from runs_analytics.errors import Unavailable
 
 T = TypeVar("T")
-Job = Callable[[sa.Connection], T]
+Connection = sa.Connection
+"""What jobs and readers work with; named here so that other layers need not know the library."""
+
+Job = Callable[[Connection], T]
 
 GROUP_JOBS: Final = 512
 QUEUE_JOBS: Final = 4096

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-import sqlalchemy as sa
-
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotAllowed
 from runs_analytics.ingest.content import EPOCH, content_hash, id_pair, microseconds
 from runs_analytics.ingest.event_fields import EventRules
@@ -185,7 +184,7 @@ class Accepter:
     def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:
         return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
 
-    def _append(self, connection: sa.Connection, batch: _Batch) -> Appended:
+    def _append(self, connection: Connection, batch: _Batch) -> Appended:
         return claim_and_append(
             connection,
             batch.scope,

@@ -91,7 +91,7 @@ def judge_batch(batch: IdBatch, tables: Sequence[IdTable]) -> Judged:
     judged.kept[plain_duplicate] = False
     judged.duplicate[plain_duplicate] = True
     state: dict[RunId, StoredRun] = {}
-    for row in np.flatnonzero(unusual | (is_stored & ~same)):
+    for row in np.flatnonzero(unusual | (is_stored & ~same)).tolist():
         run = batch.run(row)
         if run.id not in state and is_stored[row]:
             before = stored[row]

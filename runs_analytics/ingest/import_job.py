@@ -209,7 +209,7 @@ class ImportJob:
                 pl.lit(field_name).alias("field"),
                 value.alias("value"),
                 pl.lit(reason).alias("reason"),
-            ).cast(dict(REJECTED_SCHEMA))
+            ).cast(REJECTED_SCHEMA)
         )
 
     def _reject(self, rejected: pl.DataFrame) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,7 @@ from runs_analytics.control.imports import fail_import, finish_import, start_imp
 from runs_analytics.control.meta import last_seq
 from runs_analytics.control.segments import SegmentFile, add_import_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.writer import Connection
 from runs_analytics.crash import crash_point
 from runs_analytics.errors import Conflict, RunsError
 from runs_analytics.ingest.files.mapping import ImportMapping
@@ -31,9 +31,6 @@ from runs_analytics.ingest.import_job import Books, ImportJob, ImportReport, Imp
 from runs_analytics.ingest.stored_ids import IdTable, ImportedIds
 from runs_analytics.scope import Scope
 from runs_analytics.warehouse.archive import Archive, file_sha256
-
-if TYPE_CHECKING:
-    from sqlalchemy import Connection
 
 Progress = Callable[[float, ImportReport], None]
 """Called after each batch with the share of the file that is done, 0 to 1."""

@@ -99,12 +99,7 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
 def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
     order = "ORDER BY account, started_at"
     connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
-    connection.execute(
-        "INSERT INTO payloads BY NAME SELECT account, day, started_at, id_hash, seq, import_id, "
-        "status <> 'running' AS is_final, input, \"output\", error FROM incoming "
-        'WHERE input IS NOT NULL OR "output" IS NOT NULL OR error IS NOT NULL '
-        f"{order}"
-    )
+    connection.execute(_statement("add_payloads.sql"))
     replaced = _set_replaced_aside(connection)
     _add_to_rollups(connection, "incoming", sign=1)
     if replaced:

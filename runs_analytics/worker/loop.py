@@ -32,7 +32,6 @@ class WorkerState:
     """The problem that keeps it from going on, in words; None while it works."""
 
 
-
 class Worker:
     """Runs until it is stopped; each step does one thing and says whether there was something to do."""
 
@@ -48,7 +47,11 @@ class Worker:
     def start(self) -> None:
         """Begin."""
         now = time.monotonic()
-        self._due = {"archive": now + self._archive_seconds, "compact": now + COMPACT_EVERY_SECONDS, "note": now}
+        self._due = {
+            "archive": now + self._archive_seconds,
+            "compact": now + COMPACT_EVERY_SECONDS,
+            "note": now,
+        }
         self._thread.start()
 
     def stop(self) -> None:
