@@ -1,25 +1,45 @@
+# Runs needs Python 3.11 or later and make; everything else is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SAMPLE_RUNS ?= 500000
 
-.PHONY: run setup dev test test-full check bench
+.PHONY: run setup dev browser test test-full check bench
 
-setup: $(VENV)/.run-time
+run: setup  ## serve on http://127.0.0.1:8501, with a sample workspace when there is nothing yet
+	$(BIN)/python -m runs_analytics serve --sample-runs $(SAMPLE_RUNS)
 
-$(VENV)/.run-time: requirements.txt
+setup: $(VENV)/.run-time  ## the environment only
+
+$(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+
+$(VENV)/.run-time: requirements.txt | $(VENV)/bin/python
+	$(PIP) -r requirements.txt
 	touch $@
 
 dev: $(VENV)/.development
 
-$(VENV)/.development: requirements.txt requirements-dev.txt
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(VENV)/.development: requirements.txt requirements-dev.txt | $(VENV)/bin/python
+	$(PIP) -r requirements-dev.txt
 	touch $@ $(VENV)/.run-time
 
-check: dev
+browser: dev  ## a real Chromium for the page tests; fails when none can be had
+	$(BIN)/python -m tests.browser
+
+check: dev  ## style, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test: dev browser  ## every test, with reduced counts where the full ones take long
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/python -m pytest -m alone
+
+test-full: dev browser  ## every test with the full counts
+	RUNS_TEST_KILLS=200 $(BIN)/python -m pytest
+
+bench: dev  ## every figure of speed and size beside the naive way and the limit
+	$(BIN)/python -m benchmarks

@@ -139,6 +139,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.alone
 def test_a_full_disk_loses_nothing_and_recovers_by_itself(small_disk: Path) -> None:
     server = Server(small_disk / "data", RUNS_ARCHIVE_SECONDS="0.5")
     try:

@@ -16,6 +16,8 @@ import httpx
 import pytest
 from serving import Server
 
+pytestmark = pytest.mark.alone
+
 SEEDS = int(os.environ.get("RUNS_TEST_KILLS", "20"))
 PASSES = 1 if SEEDS <= 20 else 3
 CLIENTS = 8

@@ -1,0 +1,60 @@
+"""Finds a Chromium for the page tests: on PATH, else by apt-get as root, else by Playwright; never a silent skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find() -> str | None:
+    """The path of an installed browser, or None."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def install() -> None:
+    """Try Debian's package, then Playwright's own browser."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        subprocess.run(["apt-get", "update", "-q"], check=False, stdout=subprocess.DEVNULL)
+        done = subprocess.run(["apt-get", "install", "-y", "-q", "chromium"], check=False, stdout=subprocess.DEVNULL)
+        if done.returncode == 0:
+            return
+    subprocess.run([sys.executable, "-m", "playwright", "install", "--with-deps", "chromium"], check=False)
+
+
+def main() -> int:
+    """Make sure there is one; 1 with a clear word when there is not."""
+    if find() is None:
+        install()
+    path = find()
+    if path is None:
+        sys.stderr.write(
+            "No Chromium was found or could be installed; the page tests need one. Install the package chromium.\n"
+        )
+        return 1
+    sys.stderr.write(f"Page tests use {path}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
