@@ -1,0 +1,68 @@
+"""Altair charts in one light and one dark theme, made from polars frames.
+
+Show one with `st.altair_chart(chart, theme=None)`: it brings its own theme and its own words for people
+who cannot see it (`description`).
+"""
+
+from runs_analytics.charts import alt_text
+from runs_analytics.charts.distribution import distribution_boxes, histogram
+from runs_analytics.charts.lines import lines_over_time
+from runs_analytics.charts.over_time import Previous, over_time
+from runs_analytics.charts.parts import BAR, SERIES, blank
+from runs_analytics.charts.ranked import ranked_bars
+from runs_analytics.charts.series import Grain, top_series
+from runs_analytics.charts.theme import (
+    DARK,
+    LIGHT,
+    MAX_SERIES,
+    OTHER,
+    ChartTheme,
+    colour_of,
+    configured,
+    status_colours,
+)
+from runs_analytics.charts.units import (
+    BYTES,
+    CREDITS,
+    DURATION,
+    RATE,
+    RUNS,
+    TOKENS,
+    Unit,
+    bytes_text,
+    duration_text,
+    money_unit,
+)
+
+__all__ = [
+    "BAR",
+    "BYTES",
+    "CREDITS",
+    "DARK",
+    "DURATION",
+    "LIGHT",
+    "MAX_SERIES",
+    "OTHER",
+    "RATE",
+    "RUNS",
+    "SERIES",
+    "TOKENS",
+    "ChartTheme",
+    "Grain",
+    "Previous",
+    "Unit",
+    "alt_text",
+    "blank",
+    "bytes_text",
+    "colour_of",
+    "configured",
+    "distribution_boxes",
+    "duration_text",
+    "histogram",
+    "lines_over_time",
+    "money_unit",
+    "over_time",
+    "ranked_bars",
+    "status_colours",
+    "top_series",
+]
