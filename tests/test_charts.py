@@ -90,7 +90,7 @@ def rows_of(spec: dict[str, Any], layer: int = 0) -> list[dict[str, Any]]:
 # Sums
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 3), st.sampled_from([*"abcdefghijk", OTHER]), st.integers(-9, 10**15)),
