@@ -15,6 +15,7 @@ import pytest
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.accounts import create_account
+from runs_analytics.control.imports import list_imports
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.run_frame import RUN_SCHEMA
 from runs_analytics.scope import Scope
@@ -95,13 +96,20 @@ def make_runs(rows: int, seed: int = 1) -> pl.DataFrame:
 
 
 def fill(stores: Stores, *, rows: int = 3000, zone: str = "Europe/Berlin") -> None:
-    """An account with prices and runs, applied."""
+    """An account with prices and runs: some replaced by a final one, some undone again."""
     stores.control.write(lambda connection: create_account(connection, SCOPE, now=NOW, zone=zone))
     stores.add_price_version(SCOPE, "credits", PriceVersion.from_json(CREDITS))
     runs = make_runs(rows)
     half = rows // 2
-    for number, part in enumerate((runs.head(half), runs.tail(rows - half))):
+    open_runs = runs.filter(pl.col("status") == "running").head(20)
+    ended = open_runs.with_columns(pl.lit("failed").alias("status"), pl.lit(70_000_000).alias("duration_us"))
+    undone = make_runs(200, seed=2).with_columns(pl.concat_str(pl.lit("undone-"), "id").alias("id"))
+    for number, part in enumerate((runs.head(half), runs.tail(rows - half), ended, undone)):
         stores.load_frames(SCOPE, [part], name=f"part {number}", rows=part.height)
+        stores.apply_waiting()
+    with stores.control.read() as connection:
+        (last,) = (i.id for i in list_imports(connection, SCOPE) if i.file_name == "part 3")
+    stores.undo_import(SCOPE, last)
     stores.apply_waiting()
 
 

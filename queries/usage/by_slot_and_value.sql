@@ -77,4 +77,5 @@ SELECT
     coalesce(sum(response_runs), 0)::BIGINT AS response_runs
 FROM by_kind_and_status
 GROUP BY 1, 2
+HAVING sum(runs) > 0
 ORDER BY 1, 2

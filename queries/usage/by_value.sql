@@ -61,4 +61,5 @@ SELECT
     coalesce(sum(response_runs), 0)::BIGINT AS response_runs
 FROM by_kind_and_status
 GROUP BY 1
+HAVING sum(runs) > 0
 ORDER BY credits_nano DESC, runs DESC, 1
