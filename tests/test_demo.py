@@ -109,14 +109,22 @@ def test_whatever_is_asked_for_comes_complete_in_order_and_in_range(
         assert book.at(found["started_at"][0].replace(tzinfo=UTC)) is not None
 
 
-def test_chunks_follow_one_another_in_time() -> None:
-    chunks = list(generate(230_000, SEED, DAYS, UNTIL))
-    assert all(50_000 < len(chunk) < 150_000 for chunk in chunks[:-1])
-    assert len(chunks) > 1
+def test_chunks_follow_one_another_in_time_though_runs_reach_into_the_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runs_analytics.demo.generator.CHUNK_ROWS", 200)
+    chunks = list(generate(RUNS, SEED, DAYS, UNTIL))
+    assert len(chunks) > 100
     assert all(chunk.schema == pl.Schema(RUN_SCHEMA) for chunk in chunks)
     together = pl.concat(chunks)
     assert together["started_at"].is_sorted()
-    assert together["id"].n_unique() == len(together) == 230_000
+    assert together["id"].n_unique() == len(together) == RUNS
+
+
+def test_chunks_hold_about_a_hundred_thousand_runs() -> None:
+    sizes = [len(chunk) for chunk in generate(230_000, SEED, DAYS, UNTIL)]
+    assert len(sizes) == 3
+    assert all(90_000 < size < 120_000 for size in sizes[:-1])
 
 
 @pytest.mark.parametrize(
