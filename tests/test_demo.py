@@ -114,7 +114,7 @@ def test_chunks_follow_one_another_in_time_though_runs_reach_into_the_next(
 ) -> None:
     monkeypatch.setattr("runs_analytics.demo.generator.CHUNK_ROWS", 200)
     chunks = list(generate(RUNS, SEED, 2, UNTIL))
-    assert len(chunks) == 8
+    assert len(chunks) == 9
     assert all(chunk.schema == pl.Schema(RUN_SCHEMA) for chunk in chunks)
     together = pl.concat(chunks)
     assert together["started_at"].is_sorted()
