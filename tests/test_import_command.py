@@ -60,7 +60,9 @@ def test_one_bad_row_of_many_is_listed_and_the_others_are_in(
 
 def test_a_cut_gzip_gives_the_rows_before_the_cut(runs: CommandLine, tmp_path: Path) -> None:
     whole = gzip.compress((HEADER + lines(50) * 1).encode(), mtime=0)
-    done = runs("import", log(tmp_path, whole[: len(whole) - 30], "log.csv.gz"), "--account", "acme", "--json")
+    done = runs(
+        "import", log(tmp_path, whole[: len(whole) - 30], "log.csv.gz"), "--account", "acme", "--json"
+    )
     assert done.code == 0, done.err
     assert 0 < done.json["accepted"] < 51
     assert done.json["rejected"] == 1
@@ -117,7 +119,9 @@ def test_a_dry_run_counts_everything_and_stores_nothing(runs: CommandLine, tmp_p
 
 def test_a_later_final_row_replaces_a_running_one_once(runs: CommandLine, tmp_path: Path) -> None:
     header = "id,service,started_at,status,duration\n"
-    first = log(tmp_path, header + "r1,LLM,2026-11-01T10:00:00Z,running,\nr2,LLM,2026-11-01T10:00:00Z,running,\n")
+    first = log(
+        tmp_path, header + "r1,LLM,2026-11-01T10:00:00Z,running,\nr2,LLM,2026-11-01T10:00:00Z,running,\n"
+    )
     assert runs("import", first, "--account", "acme", "--json").json["accepted"] == 2
     second = log(tmp_path, header + "r1,LLM,2026-11-01T10:00:00Z,succeeded,3\n", "later.csv")
     done = runs("import", second, "--account", "acme", "--json").json

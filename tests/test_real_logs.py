@@ -18,11 +18,29 @@ pytestmark = pytest.mark.skipif(
 ALIBABA = [
     *("--map", "started_at=gmt_create", "--map", "service=predict_type", "--map", "status=predict_status"),
     *("--map", "duration=exec_time_seconds", "--unit", "duration=s", "--map", "member=groupId"),
-    *("--map", "model=checkpoint_model_version_id", "--status", "SUCCEED=succeeded", "--status", "FAILED=failed"),
+    *(
+        "--map",
+        "model=checkpoint_model_version_id",
+        "--status",
+        "SUCCEED=succeeded",
+        "--status",
+        "FAILED=failed",
+    ),
     *("--status", "PENDING=running", "--status", "PROCESSING=running"),
 ]
 OURS = {"SUCCEED": "succeeded", "FAILED": "failed", "PENDING": "running", "PROCESSING": "running"}
-EXACT = ("rows", "first", "last", "by_day", "by_hour", "by_weekday", "users", "top_users", "by_service", "by_status")
+EXACT = (
+    "rows",
+    "first",
+    "last",
+    "by_day",
+    "by_hour",
+    "by_weekday",
+    "users",
+    "top_users",
+    "by_service",
+    "by_status",
+)
 
 
 @pytest.fixture
@@ -35,10 +53,12 @@ def reference(tmp_path: Path) -> dict[str, object]:
     renamed = tmp_path / "renamed.parquet"
     log = pl.read_parquet(SHARED / "data/alibaba_gentd26_requests.parquet")
     log.with_columns(pl.col("predict_status").replace(OURS)).write_parquet(renamed)
+    options = (
+        "--time gmt_create --user groupId --service predict_type --status predict_status "
+        "--duration exec_time_seconds --ok succeeded --open running"
+    )
     done = subprocess.run(
-        [sys.executable, str(SHARED / "score/usage_totals.py"), str(renamed)]
-        + "--time gmt_create --user groupId --service predict_type --status predict_status".split()
-        + "--duration exec_time_seconds --ok succeeded --open running".split(),
+        [sys.executable, str(SHARED / "score/usage_totals.py"), str(renamed), *options.split()],
         capture_output=True,
         text=True,
         check=True,

@@ -1,0 +1,208 @@
+"""The pages in a real browser: they open, filters change the numbers, the address restores the view, exports agree."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlencode
+
+import browser
+import openpyxl
+import polars as pl
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from serving import Server
+from warehouse_fixtures import NOW, SCOPE, fill
+
+from runs_analytics.analytics import usage
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.selection import Selection
+from runs_analytics.settings import Settings
+from runs_analytics.stores import Stores
+
+pytestmark = pytest.mark.alone
+
+ROOT = Path(__file__).parents[1]
+RANGE = {"account": "acme", "from": "2026-06-01", "to": "2026-08-31"}
+WHOLE = Selection(date(2026, 6, 1), date(2026, 8, 31), "Europe/Berlin")
+LLM = WHOLE.with_filter("service", ["LLM"])
+PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
+WAIT_MS = 30_000
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server over known runs, and what its numbers must be."""
+
+    server: Server
+    whole: usage.Totals
+    llm: usage.Totals
+
+    def address(self, page: str, **query: str) -> str:
+        """The address of a page."""
+        path = "" if page == "overview" else page
+        return f"{self.server.address}/{path}?{urlencode(RANGE | query)}"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with Stores.open(Settings(folder / "data"), lambda: NOW) as stores:
+        fill(stores)
+        ask = Ask.of(stores, SCOPE)
+        whole, llm = usage.totals(ask, WHOLE), usage.totals(ask, LLM)
+    (folder / "clock").write_text(NOW.isoformat())
+    server = Server(folder / "data", RUNS_CLOCK_FILE=str(folder / "clock"))
+    server.start()
+    yield Site(server, whole, llm)
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = browser.find()
+    assert path, "no Chromium; run `make browser`"
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1440, "height": 1040}, accept_downloads=True)
+    opened = context.new_page()
+    opened.set_default_timeout(WAIT_MS)
+    yield opened
+    context.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and nothing moves any more."""
+    page.wait_for_selector('[data-testid="stMainBlockContainer"] h1')
+    page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')", timeout=WAIT_MS)
+    page.wait_for_timeout(600)
+
+
+def is_ours(message: ConsoleMessage) -> bool:
+    """Streamlit looks for its server below a page's path first, which cannot but answer 404."""
+    return message.type == "error" and not re.search(
+        r"/\w+/_stcore/(health|host-config)", message.location["url"]
+    )
+
+
+def metric(page: Page, label: str) -> str:
+    card = page.locator('[data-testid="stMetric"]').filter(has_text=re.compile(rf"^{label}"))
+    return card.locator('[data-testid="stMetricValue"]').inner_text()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("name", [p for p in PAGES if p != "run"])
+def test_a_page_opens_without_an_error(site: Site, page: Page, name: str, width: int) -> None:
+    errors: list[str] = []
+    page.on("console", lambda m: errors.append(f"{m.text} {m.location['url']}") if is_ours(m) else None)
+    page.on("pageerror", lambda e: errors.append(str(e)))
+    page.set_viewport_size({"width": width, "height": 1040})
+    page.goto(site.address(name))
+    settle(page)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.locator('[data-testid="stAlertContentError"]').count() == 0
+    assert "Traceback" not in page.inner_text("body")
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert overflow <= 1, f"{overflow} px wider than the screen"
+    assert errors == []
+
+
+def test_a_filter_changes_the_numbers_and_the_address_restores_them(
+    site: Site, page: Page, chromium: Browser
+) -> None:
+    page.goto(site.address("overview"))
+    settle(page)
+    assert metric(page, "API calls") == f"{site.whole.api_calls:,}"
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("combobox", name="Service").click()
+    page.get_by_role("option", name="LLM").click()
+    page.wait_for_url("**service=LLM**")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Service: LLM")).to_be_visible()
+    settle(page)
+    assert metric(page, "API calls") == f"{site.llm.api_calls:,}"
+    assert metric(page, "Agent runs") == f"{site.llm.agent_runs:,}"
+    assert "service=LLM" in page.url
+
+    context = chromium.new_context(viewport={"width": 1440, "height": 1040})
+    other = context.new_page()
+    other.goto(page.url)
+    settle(other)
+    assert metric(other, "API calls") == f"{site.llm.api_calls:,}"
+    context.close()
+
+    page.go_back()
+    settle(page)
+    assert metric(page, "API calls") == f"{site.whole.api_calls:,}"
+
+
+def test_a_broken_address_says_so_and_shows_something(site: Site, page: Page) -> None:
+    page.goto(site.address("usage", zone="Mars/Olympus"))
+    settle(page)
+    assert "Mars/Olympus" in page.inner_text("body")
+    assert page.locator('[data-testid="stException"]').count() == 0
+
+
+FORMATS = {"CSV": ".zip", "Excel": ".xlsx", "PDF": ".pdf", "JSON": ".json", "Parquet": ".zip"}
+
+
+@pytest.mark.parametrize("title", FORMATS)
+def test_each_export_downloads_and_its_totals_equal_the_page(
+    site: Site, page: Page, title: str, tmp_path: Path
+) -> None:
+    page.goto(site.address("costs", service="LLM"))
+    settle(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=re.compile(f"^{title}")).click()
+    file = tmp_path / f"export{FORMATS[title]}"
+    waiting.value.save_as(file)
+    assert credits_in(file, title) == site.llm.credits
+
+
+def credits_in(file: Path, title: str) -> Decimal:
+    """The credits that the first table of an export adds up to."""
+    if title == "PDF":
+        import pypdf
+
+        text = "".join(p.extract_text() for p in pypdf.PdfReader(file).pages)
+        manifest_total = re.search(r"credits[^0-9]{0,20}([\d,]+\.\d+)", text)
+        assert manifest_total, text[-2000:]
+        return Decimal(manifest_total[1].replace(",", ""))
+    if title == "JSON":
+        manifest = json.loads(file.read_text())["manifest"]
+    elif title == "Excel":
+        rows = openpyxl.load_workbook(file)["Manifest"].iter_rows(values_only=True)
+        return next(Decimal(str(row[1])) for row in rows if str(row[0]).endswith("total credits"))
+    else:
+        with zipfile.ZipFile(file) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+            first = next(n for n in archive.namelist() if n != "manifest.json")
+            content = archive.read(first)
+        if title == "CSV":
+            rows = list(csv.DictReader(io.StringIO(content.decode())))
+            assert sum(Decimal(row["credits"] or 0) for row in rows) == Decimal(total_of(manifest))
+        else:
+            assert pl.read_parquet(io.BytesIO(content))["credits"].sum() == Decimal(total_of(manifest))
+    return Decimal(total_of(manifest))
+
+
+def total_of(manifest: dict[str, object]) -> str:
+    tables = manifest["tables"]
+    assert isinstance(tables, list)
+    return str(tables[0]["totals"]["credits"])
