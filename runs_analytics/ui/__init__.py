@@ -1,0 +1,1 @@
+"""Parts of pages: the filter bar, headline cards, tables and what a click does."""

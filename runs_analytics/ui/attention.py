@@ -1,0 +1,95 @@
+"""What needs a look: usage without a price, errors that rose, and stores that were mended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+import streamlit as st
+
+from runs_analytics.analytics import usage
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui import navigation
+from runs_analytics.ui.controls import View
+from runs_analytics.ui.words import escaped, value_title
+
+MOST: Final = 5
+MIN_FINISHED_RUNS: Final = 50
+"""A rate of fewer runs moves by chance."""
+
+MIN_RISE: Final = 0.01
+"""One percentage point of error rate."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing to look at, and where to look."""
+
+    icon: str
+    title: str
+    text: str
+    page: str | None = None
+    changes: Mapping[str, Sequence[str]] | None = None
+
+
+def notices(view: View) -> list[Notice]:
+    """What needs a look, most urgent first."""
+    services = usage.by_value(view.ask, view.selection, "service")
+    mended = [
+        Notice(":gray[:material/build:]", "Mended at start", note) for note in view.session.health().notes
+    ]
+    return [*_risen_errors(view, services), *_unpriced(services), *mended][:MOST]
+
+
+def show(found: Sequence[Notice]) -> None:
+    """The list, each entry with a link to where it can be looked at."""
+    if not found:
+        st.caption("Nothing: all runs have a price and no service fails more than before.")
+    for notice in found:
+        with st.container(gap="xxsmall"):
+            st.markdown(f"{notice.icon} **{escaped(notice.title)}**")
+            with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+                st.caption(escaped(notice.text), width="content")
+                if notice.page:
+                    navigation.link(notice.page, "Look", changes=notice.changes)
+
+
+def _risen_errors(view: View, services: pl.DataFrame) -> list[Notice]:
+    if view.compared is None:
+        return []
+    before = usage.by_value(view.ask, view.compared, "service").select(
+        "value", pl.col("error_rate").alias("rate_before"), pl.col("finished_runs").alias("runs_before")
+    )
+    risen = services.join(before, on="value").filter(
+        (pl.col("finished_runs") >= MIN_FINISHED_RUNS)
+        & (pl.col("runs_before") >= MIN_FINISHED_RUNS)
+        & (pl.col("error_rate") - pl.col("rate_before") >= MIN_RISE)
+    )
+    ranked = risen.sort(pl.col("error_rate") - pl.col("rate_before"), descending=True).head(2)
+    return [
+        Notice(
+            ":red[:material/error:]",
+            f"{value_title('service', row['value'])} errors {fmt.rate_change(row['error_rate'], row['rate_before'])}",
+            f"{fmt.percent(row['error_rate'])} of {fmt.integer(row['finished_runs'])} runs, "
+            f"before {fmt.percent(row['rate_before'])}",
+            "usage",
+            {"service": [row["value"]], "measure": ["error_rate"], "by": ["feature"]},
+        )
+        for row in ranked.iter_rows(named=True)
+    ]
+
+
+def _unpriced(services: pl.DataFrame) -> list[Notice]:
+    missing = services.filter(pl.col("unpriced_runs") > 0).sort("unpriced_runs", descending=True)
+    return [
+        Notice(
+            ":gray[:material/help:]",
+            f"{fmt.integer(row['unpriced_runs'])} runs have no price",
+            f"service {value_title('service', row['value'])}, not in the credits",
+            "costs",
+            {"service": [row["value"]], "by": ["model"]},
+        )
+        for row in missing.head(3).iter_rows(named=True)
+    ]

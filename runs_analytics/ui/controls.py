@@ -1,0 +1,216 @@
+"""The one filter bar at the top of every page, and the quiet line below it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from runs_analytics.analytics import usage
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.plan import GRAINS, Grain
+from runs_analytics.selection import COMPARISONS, FIRST_DAY, Selection
+from runs_analytics.ui import address, filters, parts
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui.session import Session, current
+from runs_analytics.ui.words import PERIOD_TITLES, comparison_title
+
+_PERIOD: Final = "period_choice"
+_DATES: Final = "dates_choice"
+_COMPARISON: Final = "comparison_choice"
+FRESH_SECONDS: Final = 5
+RERUN_AFTER: Final = timedelta(seconds=10)
+"""How long a live page stays as it is, however many runs come in."""
+
+MIN_DAYS: Final[dict[Grain, int]] = {"hour": 1, "day": 1, "week": 14, "month": 32}
+MAX_DAYS: Final[dict[Grain, int]] = {"hour": 14, "day": 400, "week": 2_000, "month": 40_000}
+"""Ranges in days for which slots of a length are offered."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows: the Selection that its address asks for, and who asks."""
+
+    title: str
+    session: Session
+    selection: Selection
+    export_slot: DeltaGenerator
+    """Where the export menu goes once the page knows what it shows."""
+
+    @property
+    def ask(self) -> Ask:
+        """The asker of every question of this page."""
+        return self.session.ask
+
+    @property
+    def compared(self) -> Selection | None:
+        """The Selection that changes are measured against; None when comparison is off."""
+        return self.selection.compared()
+
+
+def open_page(title: str, *, live: bool = False) -> View:
+    """Place the filter bar and the quiet line; ends the page with what to do next when no run is selected.
+
+    Args:
+        title: the page's name.
+        live: whether the whole page follows new runs by itself.
+    """
+    session = current()
+    selection, problem = address.read_selection(today=session.today, zone=session.account.zone)
+    if problem is not None:
+        # The next change must start from what is shown, not from what could not be read.
+        address.write_selection(selection, session.account.zone)
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        st.space("stretch")
+        _period(selection, session)
+        with st.container(width="content"):
+            filters.popover(session.ask, selection)
+        _comparison(selection)
+        export_slot = st.empty()
+    if problem is not None:
+        parts.problem(problem, kept="This page shows the last 30 days of all runs instead.")
+    _quiet_line(selection, session, live)
+    view = View(title, session, selection, export_slot)
+    if not usage.totals(session.ask, selection).runs:
+        parts.no_runs(view.session, selection)
+        st.stop()
+    return view
+
+
+def choice(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
+    """A segmented control whose value is a name of the page's address."""
+    value = address.choice(name, list(titles), default)
+    key = f"choice_{name}"
+    st.session_state[key] = value
+    st.segmented_control(
+        label,
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        required=True,
+        label_visibility="collapsed",
+        on_change=lambda: address.write({name: [st.session_state[key]]}),
+    )
+    return value
+
+
+def menu(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
+    """A select box whose value is a name of the page's address."""
+    value = address.choice(name, list(titles), default)
+    key = f"choice_{name}"
+    st.session_state[key] = value
+    st.selectbox(
+        label,
+        list(titles),
+        format_func=titles.__getitem__,
+        key=key,
+        label_visibility="collapsed",
+        width=190,
+        on_change=lambda: address.write({name: [st.session_state[key]]}),
+    )
+    return value
+
+
+def grain(view: View) -> Grain:
+    """The length of time slots, among those that give a readable number of them."""
+    titles: dict[str, str] = {
+        g: g.capitalize() for g in GRAINS if MIN_DAYS[g] <= view.selection.days <= MAX_DAYS[g]
+    }
+    suggested = usage.suggested_grain(view.selection)
+    return cast(
+        Grain, choice("grain", titles or {suggested: suggested.capitalize()}, label="Per", default=suggested)
+    )
+
+
+def _period(selection: Selection, session: Session) -> None:
+    shown = selection.period if selection.period in PERIOD_TITLES else "custom"
+    st.session_state[_PERIOD] = shown
+    st.segmented_control(
+        "Period",
+        list(PERIOD_TITLES),
+        format_func=PERIOD_TITLES.__getitem__,
+        key=_PERIOD,
+        required=True,
+        label_visibility="collapsed",
+        on_change=_period_changed,
+        args=(selection,),
+    )
+
+
+def _dates(selection: Selection, session: Session) -> None:
+    st.session_state[_DATES] = (selection.start, selection.end)
+    st.date_input(
+        "First and last day",
+        min_value=FIRST_DAY,
+        max_value=max(session.today, selection.end) + timedelta(days=1),
+        key=_DATES,
+        label_visibility="collapsed",
+        width=230,
+        on_change=_dates_changed,
+    )
+
+
+def _comparison(selection: Selection) -> None:
+    st.session_state[_COMPARISON] = selection.comparison
+    st.selectbox(
+        "Comparison",
+        COMPARISONS,
+        format_func=lambda comparison: comparison_title(comparison, selection),
+        key=_COMPARISON,
+        label_visibility="collapsed",
+        width=200,
+        on_change=_comparison_changed,
+    )
+
+
+def _quiet_line(selection: Selection, session: Session, live: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if selection.period not in PERIOD_TITLES:
+            _dates(selection, session)
+        filters.chips(selection)
+        runs = usage.totals(session.ask, selection).runs
+        said = f"{fmt.date_range(selection.start, selection.end)}, {selection.zone}"
+        if compared := selection.compared():
+            said += f" · compared with {fmt.date_range(compared.start, compared.end)}"
+        _freshness(f"{said} · {fmt.integer(runs)} runs", session, live)
+    parts.health_notes(session.health())
+
+
+@st.fragment(run_every=FRESH_SECONDS)
+def _freshness(said: str, session: Session, live: bool) -> None:
+    now = session.stores.clock()
+    st.caption(f"{said} · updated {fmt.ago(now - session.now)}", width="content")
+    if session.stores.warehouse.applied_seq == session.applied_seq:
+        return
+    if live and now - session.now >= RERUN_AFTER:
+        st.rerun()
+    if not live and st.button("New runs came in", icon=":material/refresh:", type="tertiary"):
+        st.rerun()
+
+
+def _period_changed(selection: Selection) -> None:
+    period = st.session_state[_PERIOD]
+    if period == "custom":
+        _write_dates(selection.start, selection.end)
+    else:
+        address.write({"period": [period], "from": None, "to": None})
+
+
+def _dates_changed() -> None:
+    chosen = st.session_state[_DATES]
+    # While a range is being picked it has its first day only.
+    if isinstance(chosen, tuple) and len(chosen) == 2:
+        _write_dates(*chosen)
+
+
+def _write_dates(start: date, end: date) -> None:
+    address.write({"period": None, "from": [start.isoformat()], "to": [end.isoformat()]})
+
+
+def _comparison_changed() -> None:
+    chosen = st.session_state[_COMPARISON]
+    address.write({"compare": None if chosen == "previous" else [chosen]})

@@ -1,0 +1,112 @@
+"""The pages, the sidebar, and links that keep what is selected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NoReturn
+
+import streamlit as st
+
+from runs_analytics.ui import address
+from runs_analytics.ui.session import Session
+
+ICON: Final = str(Path(__file__).with_name("favicon.png"))
+"""The icon of the browser's tab; a material icon would be fetched from another site."""
+
+PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
+    "": (("overview", "Overview", ":material/dashboard:"),),
+    "Explore": (
+        ("run_history", "Run history", ":material/list_alt:"),
+        ("usage", "Usage", ":material/show_chart:"),
+    ),
+    "Money": (("costs", "Costs", ":material/payments:"),),
+    "Control": (("data", "Data", ":material/database:"),),
+}
+"""File below pages/, title and icon of every page, by group."""
+
+UNLISTED: Final = (("run", "Run", ":material/article:"),)
+"""Pages that only links lead to."""
+
+_FOLDER: Final = Path(__file__).parents[2] / "pages"
+
+
+def has(page: str) -> bool:
+    """Whether there is such a page."""
+    return (_FOLDER / f"{page}.py").exists()
+
+
+def pages() -> dict[str, list[st.Page]]:
+    """The pages as `st.navigation` takes them; the first is the start page."""
+    return {
+        group: [
+            st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "overview")
+            for name, title, icon in entries
+            if has(name)
+        ]
+        for group, entries in {**PAGES, "Unlisted": UNLISTED}.items()
+    }
+
+
+def sidebar(session: Session) -> None:
+    """The account switcher above links to every page."""
+    with st.sidebar:
+        _account_switcher(session)
+        for group, entries in PAGES.items():
+            shown = [entry for entry in entries if has(entry[0])]
+            if not shown:
+                continue
+            with st.container(gap="xxsmall"):
+                if group:
+                    st.caption(group)
+                for name, title, icon in shown:
+                    # Links of st.navigation itself would drop the address, and with it the filters.
+                    st.page_link(
+                        f"pages/{name}.py",
+                        label=title,
+                        icon=icon,
+                        width="stretch",
+                        query_params=address.shared(),
+                    )
+
+
+def link(page: str, label: str, *, changes: Mapping[str, Sequence[str]] | None = None) -> None:
+    """A link to a page that keeps the selection, with some names of its address changed."""
+    if not has(page):
+        return
+    st.page_link(
+        f"pages/{page}.py",
+        label=label,
+        icon=":material/arrow_forward:",
+        icon_position="right",
+        query_params=address.shared() | {name: list(values) for name, values in (changes or {}).items()},
+    )
+
+
+def go(page: str, changes: Mapping[str, Sequence[str]]) -> NoReturn:
+    """Open a page that keeps the selection, with some names of its address changed."""
+    query = address.shared() | {name: list(values) for name, values in changes.items()}
+    st.switch_page(f"pages/{page}.py", query_params=query)
+
+
+def _account_switcher(session: Session) -> None:
+    names = {account.id: account.name for account in session.accounts}
+    st.session_state["account_choice"] = session.account.id
+    st.selectbox(
+        "Account",
+        list(names),
+        format_func=lambda account: names.get(account, account),
+        key="account_choice",
+        on_change=_switch_account,
+        label_visibility="collapsed",
+        icon=":material/domain:",
+    )
+    if session.account.is_sample:
+        st.badge("Sample data", icon=":material/science:", color="violet")
+
+
+def _switch_account() -> None:
+    # Filters name values of the account that is left, so they stay behind with it.
+    address.write(
+        dict.fromkeys(address.SHARED_NAMES) | {address.ACCOUNT: [st.session_state["account_choice"]]}
+    )

@@ -1,0 +1,106 @@
+"""A text search that runs beside the page: it can be read while it goes on, and cancelled."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Final
+
+import polars as pl
+
+from runs_analytics.analytics import history, usage
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.errors import RunsError
+from runs_analytics.selection import Selection
+from runs_analytics.warehouse.store import Cancelled
+
+MOST_FOUND: Final = 1_000
+_STRETCH_RUNS: Final = 100_000
+"""About how many runs are searched between two looks at Cancel."""
+
+_STRETCH_DAYS: Final = 31
+_UNWATCHED_SECONDS: Final = 30.0
+
+
+@dataclass
+class Search:
+    """A search under way; its thread writes, pages read."""
+
+    ask: Ask
+    selection: Selection
+    text: str
+    runs: int
+    """How many runs are to be searched."""
+
+    found: list[pl.DataFrame] = field(default_factory=list)
+    searched_runs: int = 0
+    back_to: date | None = None
+    """The oldest local day that is searched."""
+
+    is_done: bool = False
+    is_cancelled: bool = False
+    problem: RunsError | None = None
+    watched_at: float = field(default_factory=time.monotonic)
+    _ticket: str = field(default_factory=lambda: secrets.token_hex(8))
+    _thread: threading.Thread | None = None
+
+    @property
+    def matches(self) -> int:
+        """How many runs were found so far."""
+        return sum(frame.height for frame in self.found)
+
+    def start(self) -> None:
+        """Begin in a thread of its own."""
+        self._thread = threading.Thread(target=self._run, name="history-search", daemon=True)
+        self._thread.start()
+
+    def wait(self, seconds: float) -> None:
+        """Give a quick search the time to end."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def cancel(self) -> None:
+        """Stop, keeping what was found."""
+        self.is_cancelled = True
+        self.ask.warehouse.cancel(self._ticket)
+
+    def _run(self) -> None:
+        try:
+            for part, runs in stretches(self.ask, self.selection):
+                left = MOST_FOUND - self.matches
+                for frame in history.search(self.ask, part, self.text, rows=left, ticket=self._ticket):
+                    if frame.height:
+                        self.found.append(frame)
+                    if self._is_over():
+                        return
+                self.searched_runs += runs
+                self.back_to = part.start
+        except Cancelled:
+            self.is_cancelled = True
+        except RunsError as problem:
+            self.problem = problem
+        finally:
+            self.is_done = True
+
+    def _is_over(self) -> bool:
+        # A tab that is closed says nothing; it only stops looking.
+        if time.monotonic() - self.watched_at > _UNWATCHED_SECONDS:
+            self.is_cancelled = True
+        return self.is_cancelled or self.matches >= MOST_FOUND
+
+
+def stretches(ask: Ask, selection: Selection) -> Iterator[tuple[Selection, int]]:
+    """The Selection in parts of whole local days, newest first, each with its number of runs; empty days in none."""
+    days = usage.over_time(ask, selection, "day").select(pl.col("bucket").dt.date(), "runs")
+    newest, oldest, runs = None, None, 0
+    for day, count in days.filter(pl.col("runs") > 0).sort("bucket", descending=True).iter_rows():
+        if newest and oldest and (runs >= _STRETCH_RUNS or newest - day >= timedelta(_STRETCH_DAYS)):
+            yield replace(selection, start=oldest, end=newest, period=None), runs
+            newest, runs = None, 0
+        newest, oldest, runs = newest or day, day, runs + count
+    if newest and oldest:
+        yield replace(selection, start=oldest, end=newest, period=None), runs

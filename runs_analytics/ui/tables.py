@@ -1,0 +1,116 @@
+"""Tables that a page shows and exports: one value for both, so that they cannot differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+import polars as pl
+import streamlit as st
+
+from runs_analytics.exports.document import Column, Table
+from runs_analytics.ui import format as fmt
+
+TOTAL: Final = "Total"
+_ROW_PX: Final = 35
+_MOST_ROWS: Final = 12
+"""Rows shown before the table scrolls."""
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """Rows with exact values, their columns and their totals."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    frame: pl.DataFrame
+    totals: Mapping[str, object] | None = None
+    """Totals of all rows by column; the page's own, so that they equal its headline."""
+
+    def exported(self) -> Table:
+        """The same rows for an export."""
+        names = [column.name for column in self.columns]
+
+        def batches() -> Iterator[pl.DataFrame]:
+            yield self.frame.select(names)
+
+        return Table(self.name, self.title, self.columns, batches, self.totals, self.frame.height)
+
+    def show(self, key: str, *, currency: str, on_row: Callable[[str], None] | None = None) -> None:
+        """Place the table, with its totals as first row; a click on a row hands over its first column."""
+        shown = _with_totals(self._display(), self.columns, self.totals)
+        config = {c.name: column_config(c, currency) for c in self.columns}
+        height: Any = "content" if shown.height <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX
+        if on_row is None:
+            st.dataframe(shown, column_config=config, hide_index=True, height=height, placeholder=fmt.ABSENT)
+            return
+        totals_rows = shown.height - self.frame.height
+        values = self.frame[self.columns[0].name].to_list()
+
+        def clicked() -> None:
+            cells: Sequence[tuple[int, str]] = st.session_state[key]["selection"]["cells"]
+            if cells and cells[0][0] >= totals_rows:
+                on_row(values[cells[0][0] - totals_rows])
+
+        st.dataframe(
+            shown,
+            column_config=config,
+            hide_index=True,
+            height=height,
+            key=key,
+            on_select=clicked,
+            selection_mode="single-cell",
+            placeholder=fmt.ABSENT,
+        )
+
+    def _display(self) -> pl.DataFrame:
+        """The rows as the browser draws them: floats for decimals, per cent, seconds."""
+        factor = {"percent": 100.0, "duration_us": 1e-6}
+        number = ("credits", "money", "percent", "duration_us")
+        return self.frame.select(
+            pl.col(c.name).cast(pl.Float64) * factor.get(c.kind, 1.0) if c.kind in number else pl.col(c.name)
+            for c in self.columns
+        )
+
+
+def switch(table: ShownTable, key: str, currency: str) -> None:
+    """A switch that shows the table behind a chart."""
+    if st.toggle("Show the table", key=f"{key}_shown"):
+        table.show(key, currency=currency)
+
+
+def column_config(column: Column, currency: str) -> Any:
+    """How the browser writes a column: its unit with each number, full precision on hover."""
+    if column.kind == "text":
+        return st.column_config.TextColumn(column.title, width="medium")
+    if column.name == "share":
+        return st.column_config.ProgressColumn(
+            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="small"
+        )
+    symbol = fmt.money(Decimal(), currency).rstrip("0.")
+    sign = "+" if column.name.endswith("change") else ""
+    formats = {
+        "integer": "%,d",
+        "credits": "%,.1f",
+        "money": f"{symbol}%,.2f",
+        "percent": f"%{sign},.1f %%",
+        "duration_us": "%,.2f s",
+        "bytes": "bytes",
+    }
+    return st.column_config.NumberColumn(column.title, format=formats.get(column.kind))
+
+
+def _with_totals(
+    shown: pl.DataFrame, columns: tuple[Column, ...], totals: Mapping[str, object] | None
+) -> pl.DataFrame:
+    if not totals:
+        return shown
+    row: dict[str, Any] = {columns[0].name: TOTAL}
+    for column in columns[1:]:
+        total = totals.get(column.name)
+        factor = 100.0 if column.kind == "percent" else 1.0
+        row[column.name] = float(total) * factor if isinstance(total, Decimal | float) else total
+    return pl.concat([pl.DataFrame([row], schema=shown.schema), shown])
