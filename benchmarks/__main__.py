@@ -35,13 +35,13 @@ SECTIONS: Final[dict[str, Callable[[Workspace, Callable[[str], None]], Any]]] = 
 
 def main(arguments: Sequence[str]) -> int:
     """Run the benchmark; always 0, because a figure that misses its target is a result."""
-    given = _parser().parse_args(arguments)
+    given, load = _parser().parse_args(arguments), os.getloadavg()[0]
     kept = os.environ.get("RUNS_BENCH_DIR")
     with tempfile.TemporaryDirectory(prefix="runs-bench-") as temporary:
         folder = Path(kept or temporary).resolve()
         workspace = prepare(folder, given.runs, say)
         figures, details = _measure(workspace, given.only or list(SECTIONS))
-    machine = _machine()
+    machine = _machine(load)
     print(f"\n{workspace.runs:,} runs in one account · " + " · ".join(f"{k} {v}" for k, v in machine.items()))
     print(figures_table(figures))
     if given.out:
@@ -77,9 +77,10 @@ def _measure(workspace: Workspace, names: Sequence[str]) -> tuple[list[Figure], 
     return figures, details
 
 
-def _machine() -> dict[str, Any]:
+def _machine(load: float) -> dict[str, Any]:
     return {
         "cores": os.cpu_count(),
+        "load before": f"{load:.1f}",
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": platform.platform(terse=True),
         "python": platform.python_version(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any, Final
 import orjson
 import polars as pl
 
-from benchmarks.workspace import Workspace
+from benchmarks.workspace import TAG_KEYS, TIMES, Workspace
 from runs_analytics.demo import generate
 from runs_analytics.run_frame import PAYLOAD_FIELDS
 from runs_analytics.vocabulary import DIMENSIONS, NONE, QUANTITIES
@@ -22,23 +23,18 @@ SENT_WITHIN_DAYS: Final = 2
 _PLAIN: Final = ("id", "parent_id", *DIMENSIONS, *QUANTITIES, *PAYLOAD_FIELDS)
 
 
-def new_batches(workspace: Workspace, batches: int, seed: int) -> list[bytes]:
-    """So many batches of `BATCH` runs that the account does not have.
-
-    Args:
-        workspace: whose moment the runs end at.
-        batches: how many.
-        seed: other than that of the imported sample; ids differ between seeds.
-    """
+def new_batches(workspace: Workspace, batches: int) -> list[bytes]:
+    """So many batches of `BATCH` runs that the account does not have: their ids hold the moment of the call."""
     until = workspace.now - timedelta(minutes=1)
-    return as_batches(generate(batches * BATCH, seed, SENT_WITHIN_DAYS, until))
+    return as_batches(generate(batches * BATCH, time.time_ns(), SENT_WITHIN_DAYS, until))
 
 
 def known_batches(workspace: Workspace, batches: int) -> list[bytes]:
-    """Batches of runs under ids that the import brought in, the newest ones."""
+    """Batches of runs that the import brought in, the newest ones."""
     rows = pl.scan_parquet(workspace.source).tail(batches * BATCH).collect()
-    ids = rows.select("id", "source", "service", "started_at")
-    return _batched([_event(row) for row in ids.iter_rows(named=True)])
+    tags = [pl.format("{}={}", pl.lit(key), pl.col(f"tag_{key}")) for key in TAG_KEYS]
+    times = pl.col(TIMES).dt.replace_time_zone(None)
+    return as_batches([rows.with_columns(times, pl.concat_list(tags).list.drop_nulls().alias("tags"))])
 
 
 def as_batches(frames: Iterable[pl.DataFrame]) -> list[bytes]:
@@ -51,13 +47,15 @@ def _batched(events: list[dict[str, Any]]) -> list[bytes]:
 
 
 def _event(row: dict[str, Any]) -> dict[str, Any]:
-    """A row of a run frame, or of some of its columns, as a client would send it."""
+    """A row of a run frame, or of the imported file, as a client would send it."""
     event = {name: row[name] for name in _PLAIN if row.get(name) not in (None, NONE)}
-    event |= {name: f"{row[name].isoformat()}Z" for name in ("started_at", "ended_at") if row.get(name)}
+    event |= {name: f"{row[name].isoformat()}Z" for name in TIMES if row.get(name)}
     if row.get("duration_us") is not None:
         event["duration_ms"] = row["duration_us"] / 1000
     if row.get("reported_cost_nano") is not None:
         event["cost"] = _amount(row["reported_cost_nano"])
+    if row.get("cost") is not None:
+        event["cost"] = str(row["cost"])
     if row.get("tags"):
         event["tags"] = dict(tag.split("=", 1) for tag in row["tags"])
     if row.get("units"):

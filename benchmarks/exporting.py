@@ -37,7 +37,7 @@ def measure(workspace: Workspace, say: Say) -> list[Figure]:
             f"CSV of {rows:,} runs",
             done.seconds,
             "s",
-            beside=f"{rows / done.seconds:,.0f} runs/s, {size / MIB:,.0f} MiB; "
+            beside=f"{rows / done.seconds:,.0f} runs/s, {size / MIB:,.0f} MiB, {done.cpu_seconds:.1f} s of CPU; "
             f"DuckDB COPY from the Parquet file {copied:.1f} s",
         ),
         Figure(

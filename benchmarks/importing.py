@@ -35,7 +35,8 @@ def measure(workspace: Workspace, say: Say) -> list[Figure]:
             target=120_000,
             at_least=True,
             beside=f"DuckDB COPY of the file {workspace.runs / copied:,.0f} rows/s, "
-            f"pyarrow scan {workspace.runs / scanned:,.0f} rows/s",
+            f"pyarrow scan {workspace.runs / scanned:,.0f} rows/s; "
+            f"took {done.seconds:.1f} s and {done.cpu_seconds:.1f} s of CPU",
         ),
         Figure(
             SECTION,

@@ -10,6 +10,7 @@ from runs_analytics.analytics import distribution, history, usage
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.plan import plan
 from runs_analytics.selection import Selection
+from runs_analytics.ui.controls import MAX_DAYS
 from runs_analytics.vocabulary import DIMENSIONS, Dimension
 
 Asking = Callable[[Ask, Selection], Any]
@@ -23,6 +24,9 @@ class Question:
     ask: Asking
     raw: Asking | None = None
     """The same, answered from the runs; None where it is answered from them anyway."""
+
+    most_days: int | None = None
+    """Longest range in days for which a page offers it; None: any."""
 
     def before(self) -> Question:
         """The same question about the period that the Selection is compared with."""
@@ -62,6 +66,7 @@ def _hours(dimension: Dimension | None = None) -> Question:
         f"by hour and {dimension}" if dimension else "by hour",
         lambda a, s: usage.over_time(a, s, "hour", dimension),
         lambda a, s: usage.over_time(a, s, "hour", dimension, only="runs"),
+        most_days=MAX_DAYS["hour"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import threading
 import time
@@ -21,6 +22,9 @@ class Measured:
     """How a child process went."""
 
     seconds: float
+    cpu_seconds: float
+    """Of all cores together; far below `seconds` times the cores, the machine was busy with something else."""
+
     peak_bytes: int
     """Largest sum of the resident memory of the process and all below it."""
 
@@ -37,7 +41,7 @@ def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) 
     Raises:
         ChildFailed: with the end of what it wrote to stderr.
     """
-    started = time.perf_counter()
+    started, cpu_before = time.perf_counter(), _children_cpu_seconds()
     with subprocess.Popen(
         command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as child:
@@ -47,7 +51,7 @@ def measured(command: Sequence[str], folder: Path, environment: dict[str, str]) 
     peak = watch.stop()
     if child.returncode:
         raise ChildFailed(f"{' '.join(command[1:5])} … ended with {child.returncode}: {err[-2000:]}")
-    return Measured(seconds, peak, out)
+    return Measured(seconds, _children_cpu_seconds() - cpu_before, peak, out)
 
 
 class PeakMemory:
@@ -69,6 +73,12 @@ class PeakMemory:
     def _watch(self) -> None:
         while not self._ended.wait(SAMPLE_SECONDS):
             self._peak_bytes = max(self._peak_bytes, tree_bytes(self._pid))
+
+
+def _children_cpu_seconds() -> float:
+    """What all ended children of this process have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def tree_bytes(pid: int) -> int:

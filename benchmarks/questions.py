@@ -37,7 +37,8 @@ def measure(workspace: Workspace, say: Say) -> tuple[list[Figure], dict[str, Any
         chosen = selections(workspace.today_at(ask.local), ask.zone)
         found: list[Timed] = []
         for name, selection in chosen.items():
-            asked = [timed(ask, question, name, selection) for question in distinct()]
+            offered = [q for q in distinct() if q.most_days is None or selection.days <= q.most_days]
+            asked = [timed(ask, question, name, selection) for question in offered]
             found += asked
             say(f"{name}: {len(asked)} questions, the slowest {max(t.ms for t in asked):,.0f} ms")
         further = [*_one_run(ask, chosen["180 days"]), *_search(ask, chosen["180 days"])]

@@ -22,7 +22,6 @@ SECTION = "visible"
 PROBE_ACCOUNT = "probe"
 PROBES = 50
 LOAD_RUNS_PER_SECOND = 1_000
-SEED = 3
 SECONDS_PER_PROBE = 0.9
 """The most that one probe is expected to take, so that the load lasts as long as the probes."""
 
@@ -32,18 +31,18 @@ MOST_SECONDS = 30.0
 def measure(workspace: Workspace, say: Say) -> list[Figure]:
     """Acknowledge one run, then ask `totals` through the running server until it is counted; `PROBES` times."""
     batches_per_second = LOAD_RUNS_PER_SECOND / BATCH
-    load = new_batches(workspace, int(PROBES * SECONDS_PER_PROBE * batches_per_second), SEED)
+    load = new_batches(workspace, int(PROBES * SECONDS_PER_PROBE * batches_per_second))
     server = Server(workspace.data_dir)
     server.start()
     try:
-        probe = senders.Client(server.port, server.key(PROBE_ACCOUNT))
-        key, before = server.key(ACCOUNT), _counted(workspace)
+        key, probe_key = server.key(ACCOUNT), server.key(PROBE_ACCOUNT)
+        before = _counted(workspace)
         say(f"{PROBES} probes beside {LOAD_RUNS_PER_SECOND:,} runs/s")
         with client_process() as clients:
             sending = clients.submit(senders.send_paced, server.port, key, load, batches_per_second)
             waited_s, were_loaded = [], 0
             for expected in range(before + 1, before + PROBES + 1):
-                waited_s.append(_wait_for(workspace, probe, expected))
+                waited_s.append(_wait_for(workspace, senders.Client(server.port, probe_key), expected))
                 were_loaded += not sending.done()
             sent = sending.result()
     finally:

@@ -34,6 +34,8 @@ SCOPE: Final = Scope(ACCOUNT, "bench")
 TAG_KEYS: Final = ("env", "plan", "region")
 """Keys of the sample's tags; each is a column of the Parquet file."""
 
+TIMES: Final = ("started_at", "ended_at")
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -147,8 +149,9 @@ def _write_parquet(workspace: Workspace) -> None:
 
 
 def _as_columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """A run frame as a flat file has it: a cost in money, and a column per tag key; units are left out."""
-    plain = [name for name in RUN_SCHEMA if name not in ("units", "tags", "reported_cost_nano")]
+    """A run frame as a flat file has it: zoned times, a cost in money, a column per tag key; units are left out."""
+    plain = [name for name in RUN_SCHEMA if name not in ("units", "tags", "reported_cost_nano", *TIMES)]
+    times = [pl.col(name).dt.replace_time_zone("UTC") for name in TIMES]
     tags = [
         pl.col("tags")
         .list.eval(pl.element().filter(pl.element().str.starts_with(f"{key}=")))
@@ -160,4 +163,4 @@ def _as_columns(frame: pl.DataFrame) -> pl.DataFrame:
     cost = pl.col("reported_cost_nano").cast(pl.Decimal(38, 0)) * pl.lit("0.000000001").cast(
         pl.Decimal(38, 9)
     )
-    return frame.select(*plain, cost.cast(pl.Decimal(28, 9)).alias("cost"), *tags)
+    return frame.select(*plain, *times, cost.cast(pl.Decimal(28, 9)).alias("cost"), *tags)
