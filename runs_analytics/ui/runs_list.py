@@ -168,8 +168,12 @@ def _newer_note(view: View, listing: Listing) -> None:
     newer = history.count(view.ask, view.selection) - listing.count
     if newer > 0:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.caption(f"{fmt.integer(newer)} newer runs came in since this list was opened.", width="content")
-            st.button("Show", type="tertiary", icon=":material/refresh:", key="history_newer", on_click=_unpin)
+            st.caption(
+                f"{fmt.integer(newer)} newer runs came in since this list was opened.", width="content"
+            )
+            st.button(
+                "Show", type="tertiary", icon=":material/refresh:", key="history_newer", on_click=_unpin
+            )
 
 
 def _pagination(listing: Listing) -> None:

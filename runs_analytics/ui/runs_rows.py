@@ -10,21 +10,37 @@ import polars as pl
 import streamlit as st
 
 from runs_analytics.analytics.history import RunRef
-from runs_analytics.charts import status_colours
 from runs_analytics.exports.document import amount
 from runs_analytics.ui import address, navigation
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui.theme import current_theme
 from runs_analytics.ui.words import value_title
-from runs_analytics.vocabulary import NONE, STATUSES
+from runs_analytics.vocabulary import NONE, Dimension, Status
 from runs_analytics.zones import zone_named
 
 NO_PRICE: Final = "no price"
 LIST_NAMES: Final = ("page", "sort", "order", "q")
 """What the address of the run history says besides the selection; the page of a run carries it back."""
 
-_NAMES: Final = ("agent", "member", "project", "service", "feature", "model")
-_MEASURES: Final = ("Duration", "Tokens", "Credits", "Cost")
+STATUS_COLOURS: Final[dict[Status, str]] = {
+    "running": "blue",
+    "succeeded": "gray",
+    "failed": "red",
+    "timed_out": "orange",
+    "cancelled": "gray",
+    "blocked": "violet",
+}
+"""What went as it should stays quiet."""
+
+_WIDTHS_PX: Final = {
+    "Started": 130,
+    "Agent": 100,
+    "Member": 125,
+    "Service": 95,
+    "Feature": 130,
+    "Model": 95,
+    "Project": 130,
+}
+_MEASURE_WIDTHS_PX: Final = {"Duration": 80, "Tokens": 70, "Credits": 70, "Cost": 80}
 _ROW_PX: Final = 35
 _MOST_ROWS: Final = 50
 
@@ -93,18 +109,25 @@ def with_amounts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def shown_run(run: dict[str, Any], zone: str, now: datetime, currency: str) -> dict[str, Any]:
-    """One run by column title; an empty text for what the run does not say."""
-    tokens = [run[name] for name in ("input_tokens", "output_tokens") if run[name] is not None]
-    names = {name.capitalize(): "" if run[name] == NONE else run[name] for name in _NAMES}
-    names["Agent"] = names["Agent"] or value_title("kind", run["kind"])
+    """One run by column title, most telling first; an empty text for what the run does not say."""
+
+    def name(dimension: Dimension) -> str:
+        return "" if run[dimension] == NONE else str(run[dimension])
+
+    tokens = [run[column] for column in ("input_tokens", "output_tokens") if run[column] is not None]
     return {
         "Status": [value_title("status", run["status"])],
         "Started": started_text(run["started_at"].replace(tzinfo=UTC), zone, now),
-        **names,
+        "Agent": name("agent") or value_title("kind", run["kind"]),
+        "Member": name("member"),
+        "Service": name("service"),
+        "Feature": name("feature"),
         "Duration": "" if run["duration_us"] is None else fmt.duration(run["duration_us"]),
         "Tokens": fmt.integer(sum(tokens)) if tokens else "",
         "Credits": credits_text(run["credits_nano"]),
         "Cost": "" if run["cost_nano"] is None else cost_text(run["cost_nano"], currency),
+        "Model": name("model"),
+        "Project": name("project"),
     }
 
 
@@ -126,13 +149,15 @@ def started_text(at: datetime, zone: str, now: datetime) -> str:
 
 
 def _column_config() -> dict[str, Any]:
-    colours = status_colours(current_theme())
     status = st.column_config.MultiselectColumn(
         "Status",
-        options=[value_title("status", name) for name in STATUSES],
-        color=[colours[name] for name in STATUSES],
-        width=105,
-        pinned=True,
+        options=[value_title("status", name) for name in STATUS_COLOURS],
+        color=list(STATUS_COLOURS.values()),
+        width=100,
     )
-    measures = {name: st.column_config.TextColumn(name, alignment="right") for name in _MEASURES}
-    return {"Status": status, "Agent": st.column_config.TextColumn("Agent or kind"), **measures}
+    names = {name: st.column_config.TextColumn(name, width=px) for name, px in _WIDTHS_PX.items()}
+    measures = {
+        name: st.column_config.TextColumn(name, alignment="right", width=px)
+        for name, px in _MEASURE_WIDTHS_PX.items()
+    }
+    return {"Status": status, **names, **measures}

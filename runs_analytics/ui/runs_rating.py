@@ -1,0 +1,111 @@
+"""Why a run cost what it cost: the lines of its rating, from the price version that it keeps."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any, Final
+
+import streamlit as st
+
+from runs_analytics.errors import NotFound
+from runs_analytics.money.price_book import DURATION_S, RUN, UNIT_PREFIX, BookKind, PriceBook, PriceVersion
+from runs_analytics.money.rating import RatingLine, explain
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui import parts
+from runs_analytics.ui.runs_detail import OpenRun
+from runs_analytics.ui.words import escaped
+
+_UNITS: Final = {RUN: "run", DURATION_S: "second"}
+
+
+def rating(run: OpenRun) -> None:
+    """The credits, then the cost, each with the lines that add up to it."""
+    books = run.session.stores.books(run.session.ask.scope)
+    credits_nano = run.row["credits_nano"]
+    used = "Credits" if credits_nano is None else f"Why {fmt.credits(fmt.from_nano(credits_nano))} credits"
+    parts.title_row(used)
+    _part(run, books.credits)
+    parts.title_row("Provider's cost", note=run.session.ask.currency)
+    if run.row["cost_source"] == "reported":
+        amount = fmt.from_nano(run.row["cost_nano"])
+        st.caption(
+            f"Reported with the run: {fmt.exact(amount)} {run.session.ask.currency}. No list price applies."
+        )
+    else:
+        _part(run, books.cost)
+
+
+def lines_of(book: PriceBook, row: dict[str, Any]) -> tuple[PriceVersion, tuple[RatingLine, ...]] | None:
+    """The lines a run was rated with and their version; None when no price matched.
+
+    Raises:
+        NotFound: when the book does not have the version or price that the run keeps.
+    """
+    kind = book.kind
+    if row[f"{kind}_price"] is None:
+        return None
+    number = row[f"{kind}_version"]
+    version = next((v for v in book.versions if v.version == number), None)
+    if version is None:
+        raise NotFound(f"The {kind} price book has no version {number}.", value=number)
+    return version, explain(version, row[f"{kind}_price"], tuple(row[f"{kind}_lines"] or ()), row)
+
+
+def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str, str]]:
+    """The lines as a table of texts, each number with every digit; the last row is what they add up to."""
+    rows = [
+        {
+            "Measure": measure_title(line.measure),
+            "Quantity": fmt.exact(line.quantity),
+            "Price": f"{fmt.exact(line.price)} per {_per(line)}",
+            "Amount": fmt.exact(fmt.from_nano(line.amount_nano)),
+        }
+        for line in lines
+    ]
+    total = {"Measure": "Total", "Quantity": "", "Price": "", "Amount": fmt.exact(fmt.from_nano(total_nano))}
+    return [*rows, total]
+
+
+def measure_title(measure: str) -> str:
+    """A measure of a price in words."""
+    if measure == DURATION_S:
+        return "Duration in seconds"
+    return measure.removeprefix(UNIT_PREFIX).replace("_", " ").capitalize()
+
+
+def _part(run: OpenRun, book: PriceBook) -> None:
+    kind = book.kind
+    try:
+        found = lines_of(book, run.row)
+    except NotFound as problem:
+        parts.problem(problem, kept="The amount itself is kept with the run.")
+        return
+    if found is None:
+        st.caption(_unpriced(run, kind))
+        return
+    version, lines = found
+    right = st.column_config.TextColumn
+    st.dataframe(
+        shown_lines(lines, run.row[f"{kind}_nano"]),
+        hide_index=True,
+        height="content",
+        column_config={name: right(name, alignment="right") for name in ("Quantity", "Price", "Amount")},
+    )
+    since = fmt.moment(version.valid_from.astimezone(UTC), run.zone)
+    price = escaped(run.row[f"{kind}_price"])
+    st.caption(
+        f"Price “{price}” of version {version.version}, valid from {since}. Each line is rounded half-even to a "
+        "billionth."
+    )
+
+
+def _unpriced(run: OpenRun, kind: BookKind) -> str:
+    if run.row[f"{kind}_version"] is None:
+        return f"No price: no version of the {kind} price book was valid when this run started. That is not zero."
+    number = run.row[f"{kind}_version"]
+    return f"No price: none of version {number} of the {kind} price book matches this run. That is not zero."
+
+
+def _per(line: RatingLine) -> str:
+    unit = _UNITS.get(line.measure, measure_title(line.measure).lower())
+    return unit if line.per == 1 else f"{fmt.integer(line.per)} {unit}"
