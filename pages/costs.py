@@ -18,7 +18,7 @@ SPLITS = {
 MEASURES = {"credits": "Credits", "cost": "Spend"}
 
 view = controls.open_page("Costs")
-cards = headline_cards(view, ("credits", "cost", "agent_runs", "api_calls", "tokens"))
+cards = headline_cards(view, ("credits", "cost", "runs", "agent_runs", "api_calls", "tokens"))
 parts.cards(cards)
 with st.container(horizontal=True):
     by = controls.choice("by", SPLITS, label="Split by")

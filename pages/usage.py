@@ -3,7 +3,7 @@
 import streamlit as st
 
 from runs_analytics.ui import breakdowns, controls, distributions, exporting, figures, parts, tables
-from runs_analytics.ui.headlines import headline_cards
+from runs_analytics.ui.headlines import headline_cards, main_measure
 from runs_analytics.ui.measures import measures
 from runs_analytics.ui.words import DIMENSION_TITLES
 
@@ -14,8 +14,10 @@ parts.cards(cards)
 
 with st.container(border=True):
     with parts.title_row("Over time"):
-        measure = known[controls.menu("measure", {m.name: m.title for m in known.values()}, label="Measure")]
-        by = controls.menu("by", {d: f"by {t.lower()}" for d, t in DIMENSION_TITLES.items()}, label="By")
+        titles = {m.name: m.title for m in known.values()}
+        measure = known[controls.menu("measure", titles, label="Measure", default=main_measure(view).name)]
+        splits = {d: f"by {t.lower()}" for d, t in DIMENSION_TITLES.items()}
+        by = controls.menu("by", splits, label="Split by", default="service")
         grain = controls.grain(view)
     figures.usage_over_time(view, measure, by, grain, key="usage_chart", splits=tuple(DIMENSION_TITLES))
     over_time = breakdowns.by_slot(view, grain, tuple(known))

@@ -127,6 +127,12 @@ def test_a_comparison_is_named_with_its_dates(opened: Open) -> None:
     assert all(not m.delta for m in none.metric)
 
 
+def test_a_period_from_before_the_first_run_is_not_compared_with(opened: Open) -> None:
+    app = opened(from_=["2026-03-10"], to=["2026-03-31"])
+    assert any("nothing to compare with, runs begin 1 Mar 2026" in c.value for c in app.caption)
+    assert all(not m.delta for m in app.metric)
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

@@ -83,13 +83,16 @@ def _risen_errors(view: View, services: pl.DataFrame) -> list[Notice]:
 
 def _unpriced(services: pl.DataFrame) -> list[Notice]:
     missing = services.filter(pl.col("unpriced_runs") > 0).sort("unpriced_runs", descending=True)
+    if missing.is_empty():
+        return []
+    names = [value_title("service", value) for value in missing["value"].head(3)]
+    more = f" and {missing.height - 3} more" if missing.height > 3 else ""
     return [
         Notice(
             ":gray[:material/help:]",
-            f"{fmt.integer(row['unpriced_runs'])} runs have no price",
-            f"service {value_title('service', row['value'])}, not in the credits",
+            f"{fmt.integer(int(missing['unpriced_runs'].sum()))} runs have no price",
+            f"{', '.join(names)}{more}; not in the credits",
             "costs",
-            {"service": [row["value"]], "by": ["model"]},
+            {"service": missing["value"].to_list(), "by": ["service" if missing.height > 1 else "model"]},
         )
-        for row in missing.head(3).iter_rows(named=True)
     ]

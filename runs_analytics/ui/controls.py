@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.log_totals import whole_log
 from runs_analytics.analytics.plan import GRAINS, Grain
 from runs_analytics.selection import COMPARISONS, FIRST_DAY, Selection
 from runs_analytics.ui import address, filters, parts
@@ -47,8 +48,12 @@ class View:
 
     @property
     def compared(self) -> Selection | None:
-        """The Selection that changes are measured against; None when comparison is off."""
-        return self.selection.compared()
+        """The Selection that changes are measured against; None when comparison is off or has no runs to see.
+
+        A period that begins before the account's first run is not compared with: part of it would be missing.
+        """
+        compared, first = self.selection.compared(), _first_day(self.ask)
+        return compared if compared and first and compared.start >= first else None
 
 
 def open_page(title: str, *, live: bool = False) -> View:
@@ -73,8 +78,8 @@ def open_page(title: str, *, live: bool = False) -> View:
         export_slot = st.empty()
     if problem is not None:
         parts.problem(problem, kept="This page shows the last 30 days of all runs instead.")
-    _quiet_line(selection, session, live)
     view = View(title, session, selection, export_slot)
+    _quiet_line(view, live)
     if not usage.totals(session.ask, selection).runs:
         parts.no_runs(view.session, selection)
         st.stop()
@@ -92,6 +97,7 @@ def choice(name: str, titles: dict[str, str], *, label: str, default: str | None
         format_func=titles.__getitem__,
         key=key,
         required=True,
+        wrap=True,
         label_visibility="collapsed",
         on_change=lambda: address.write({name: [st.session_state[key]]}),
     )
@@ -167,17 +173,26 @@ def _comparison(selection: Selection) -> None:
     )
 
 
-def _quiet_line(selection: Selection, session: Session, live: bool) -> None:
+def _quiet_line(view: View, live: bool) -> None:
+    selection, session = view.selection, view.session
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if selection.period not in PERIOD_TITLES:
             _dates(selection, session)
         filters.chips(selection)
         runs = usage.totals(session.ask, selection).runs
-        said = f"{fmt.date_range(selection.start, selection.end)}, {selection.zone}"
-        if compared := selection.compared():
-            said += f" · compared with {fmt.date_range(compared.start, compared.end)}"
-        _freshness(f"{said} · {fmt.integer(runs)} runs", session, live)
+        said = [f"{fmt.date_range(selection.start, selection.end)}, {selection.zone}"]
+        if view.compared:
+            said.append(f"compared with {fmt.date_range(view.compared.start, view.compared.end)}")
+        elif (first := _first_day(session.ask)) and selection.comparison != "none":
+            said.append(f"nothing to compare with, runs begin {fmt.date_range(first, first)}")
+        _freshness(" · ".join((*said, f"{fmt.integer(runs)} runs")), session, live)
     parts.health_notes(session.health())
+
+
+def _first_day(ask: Ask) -> date | None:
+    """The local day of the account's first run."""
+    whole = ask.kept("controls.whole_log", make=lambda: whole_log(ask))
+    return whole.start if whole else None
 
 
 @st.fragment(run_every=FRESH_SECONDS)

@@ -90,7 +90,8 @@ def histogram(view: View, of: str) -> None:
     if of == "units":
         st.caption("Choose another measure to see how many runs are of which size.")
         return
-    frame = distribution.histogram(view.ask, view.selection, cast(distribution.Measure, of))
+    with st.skeleton(height=figures.CHART_PX):
+        frame = distribution.histogram(view.ask, view.selection, cast(distribution.Measure, of))
     chart = charts.histogram(
         frame,
         theme=current_theme(),

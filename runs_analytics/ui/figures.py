@@ -40,27 +40,8 @@ def usage_over_time(
 
     Args as for `show`.
     """
-    ask, selection = view.ask, view.selection
-    found = usage.over_time(ask, selection, grain, dimension)
-    frame = named(found.select("bucket", "value", measure.amount), dimension)
-    drawn = charts.top_series(frame.drop_nulls("amount"))["value"].unique().to_list()
-    options: dict[str, Any] = {
-        "theme": current_theme(),
-        "measure_title": measure.title,
-        "unit": measure.unit,
-        "grain": grain,
-        "value_title": DIMENSION_TITLES[dimension],
-        "partial_from": running_bucket(view, grain),
-        "span": (bucket_of(selection.start, grain), bucket_of(selection.end, grain)),
-        "colours": colours(view, dimension, drawn),
-        "height_px": CHART_PX,
-    }
-    if measure.is_level:
-        busiest = found.group_by("value").agg(pl.col("runs").sum()).sort("runs", "value", descending=True)
-        order = named(busiest.head(charts.MAX_SERIES), dimension)["value"].to_list()
-        chart = charts.lines_over_time(frame, order=order, **options)
-    else:
-        chart = charts.over_time(frame, previous=_previous(view, measure, grain), **options)
+    with st.skeleton(height=CHART_PX):
+        chart = _time_chart(view, measure, dimension, grain)
     show(chart, view, dimension, key=key, grain=grain, splits=splits)
 
 
@@ -71,7 +52,8 @@ def ranked(
 
     Args as for `show`.
     """
-    found = usage.by_value(view.ask, view.selection, dimension).select("value", measure.amount)
+    with st.skeleton(height=CHART_PX):
+        found = usage.by_value(view.ask, view.selection, dimension).select("value", measure.amount)
     frame = named(found, dimension).filter(pl.col("amount") > 0)
     chart = charts.ranked_bars(
         frame,
@@ -169,10 +151,43 @@ def bucket_of(day: Any, grain: Grain) -> datetime:
     return midnight.replace(day=1) if grain == "month" else midnight
 
 
+def slots(selection: Selection, grain: Grain) -> list[datetime]:
+    """Every slot of a Selection, with or without runs."""
+    found = [bucket_of(selection.start, grain)]
+    while (following := usage.bucket_stop(found[-1], grain)).date() <= selection.end:
+        found.append(following)
+    return found
+
+
 def running_bucket(view: View, grain: Grain) -> datetime:
     """The slot that is not over yet."""
     local = view.session.now.astimezone(zone_named(view.selection.zone)).replace(tzinfo=None)
     return bucket_of(local, grain)
+
+
+def _time_chart(view: View, measure: Measure, dimension: Dimension, grain: Grain) -> Any:
+    ask, selection = view.ask, view.selection
+    found = usage.over_time(ask, selection, grain, dimension)
+    frame = named(found.select("bucket", "value", measure.amount), dimension)
+    if frame.filter(pl.col("amount") != 0).is_empty():
+        return charts.blank(current_theme(), CHART_PX)
+    drawn = charts.top_series(frame.drop_nulls("amount"))["value"].unique().to_list()
+    options: dict[str, Any] = {
+        "theme": current_theme(),
+        "measure_title": measure.title,
+        "unit": measure.unit,
+        "grain": grain,
+        "value_title": DIMENSION_TITLES[dimension],
+        "partial_from": running_bucket(view, grain),
+        "span": (bucket_of(selection.start, grain), bucket_of(selection.end, grain)),
+        "colours": colours(view, dimension, drawn),
+        "height_px": CHART_PX,
+    }
+    if measure.is_level:
+        busiest = found.group_by("value").agg(pl.col("runs").sum()).sort("runs", "value", descending=True)
+        order = named(busiest.head(charts.MAX_SERIES), dimension)["value"].to_list()
+        return charts.lines_over_time(frame, order=order, **options)
+    return charts.over_time(frame, previous=_previous(view, measure, grain), **options)
 
 
 def _names(dimension: Dimension, values: list[str]) -> dict[str, str]:
@@ -183,7 +198,9 @@ def _previous(view: View, measure: Measure, grain: Grain) -> charts.Previous | N
     compared = view.compared
     if compared is None:
         return None
-    totals = usage.over_time(view.ask, compared, grain).select("bucket", measure.amount)
+    found = usage.over_time(view.ask, compared, grain).select("bucket", measure.amount)
+    every = pl.DataFrame({"bucket": slots(compared, grain)}, schema={"bucket": found.schema["bucket"]})
+    totals = every.join(found, on="bucket", how="left").with_columns(pl.col("amount").fill_null(0.0))
     label = "a year before" if compared.comparison == "year" else "previous period"
     return charts.Previous(totals, bucket_of(compared.start, grain), label)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, Final
 
 import polars as pl
+import streamlit as st
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.plan import Grain
@@ -17,6 +17,7 @@ from runs_analytics.ui.controls import View
 from runs_analytics.ui.measures import Measure, measures
 from runs_analytics.ui.parts import Card
 
+CARD_PX: Final = 187
 _LABELS: Final = {"credits": "Credits used"}
 _HELP: Final = {
     "error_rate": "Failed and timed out among finished runs. Cancelled and blocked runs are not errors.",
@@ -27,10 +28,11 @@ _HELP: Final = {
 def headline_cards(view: View, names: Sequence[str]) -> list[Card]:
     """One card per measure."""
     known = measures(view.ask.currency)
-    now = usage.totals(view.ask, view.selection)
-    before = usage.totals(view.ask, view.compared) if view.compared else None
     grain = usage.suggested_grain(view.selection)
-    slots = usage.over_time(view.ask, view.selection, grain)
+    with st.skeleton(height=CARD_PX):
+        now = usage.totals(view.ask, view.selection)
+        before = usage.totals(view.ask, view.compared) if view.compared else None
+        slots = usage.over_time(view.ask, view.selection, grain)
     return [_card(known[name], view, now, before, slots, grain) for name in names]
 
 
@@ -93,12 +95,8 @@ def _course(view: View, measure: Measure, slots: pl.DataFrame, grain: Grain) -> 
     found = dict(slots.select("bucket", measure.amount).iter_rows())
     if measure.is_level:
         return tuple(v for v in found.values() if v is not None)
-    last = min(view.selection.end + timedelta(days=1), view.session.today + timedelta(days=1))
-    bucket, amounts = figures.bucket_of(view.selection.start, grain), []
-    while bucket < figures.bucket_of(last, "day"):
-        amounts.append(found.get(bucket) or 0.0)
-        bucket = usage.bucket_stop(bucket, grain)
-    return tuple(amounts)
+    last = figures.running_bucket(view, grain)
+    return tuple(found.get(slot) or 0.0 for slot in figures.slots(view.selection, grain) if slot <= last)
 
 
 def _unpriced(measure: Measure, now: Totals) -> str | None:

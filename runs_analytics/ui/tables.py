@@ -68,8 +68,8 @@ class ShownTable:
 
     def _display(self) -> pl.DataFrame:
         """The rows as the browser draws them: floats for decimals, per cent, seconds."""
-        factor = {"percent": 100.0, "duration_us": 1e-6}
-        number = ("credits", "money", "percent", "duration_us")
+        factor = {"percent": 100.0, "duration_us": 1e-6, "bytes": 1e-3}
+        number = ("credits", "money", "percent", "duration_us", "bytes")
         return self.frame.select(
             pl.col(c.name).cast(pl.Float64) * factor.get(c.kind, 1.0) if c.kind in number else pl.col(c.name)
             for c in self.columns
@@ -98,7 +98,7 @@ def column_config(column: Column, currency: str) -> Any:
         "money": f"{symbol}%,.2f",
         "percent": f"%{sign},.1f %%",
         "duration_us": "%,.2f s",
-        "bytes": "bytes",
+        "bytes": "%,.1f kB",
     }
     return st.column_config.NumberColumn(column.title, format=formats.get(column.kind))
 
