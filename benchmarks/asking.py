@@ -26,7 +26,11 @@ Kind = Literal["rollup", "runs", "list"]
 """`rollup`: rollups alone answer it. `runs`: runs are read, if only at both ends. `list`: a page of the history."""
 
 _ROLLUPS: Final = frozenset({"day", "day_cube", "quarter_hour"})
-_FACTS_OF: Final = {"values/by_dimension": "day", "distribution/duration_by_day": "histogram"}
+_FACTS_OF: Final = {
+    "values/account": "day",
+    "values/by_dimension": "day",
+    "distribution/duration_by_day": "histogram",
+}
 """Queries that read a rollup without being told which."""
 
 _LIST: Final = "runs/newest"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from runs_analytics.analytics import distribution, history, usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.log_totals import whole_log
 from runs_analytics.analytics.plan import plan
 from runs_analytics.selection import Selection
 from runs_analytics.ui.controls import MAX_DAYS
@@ -83,6 +85,11 @@ def _raw_durations(ask: Ask, selection: Selection, dimension: Dimension | None) 
     return ask.frame("distribution/duration", planned, dimension=dimension or "")
 
 
+@cache
+def _last_page(ask: Ask, selection: Selection) -> int:
+    return max(1, -(-history.count(ask, selection) // history.PAGE_ROWS))
+
+
 TOTALS: Final = _totals()
 OVER_TIME: Final = _over_time()
 HISTOGRAM: Final = Question("histogram of duration", lambda a, s: distribution.histogram(a, s, "duration_us"))
@@ -97,19 +104,21 @@ VALUES: Final = Question(
     "values of all filters",
     lambda a, _: a.warehouse.frame("values/by_dimension", {"account": a.scope.account}),
 )
+KNOWN_DAYS: Final = Question("first and last day of the account", lambda a, _: whole_log(a))
 NEWEST: Final = Question("newest runs", lambda a, s: history.page(a, s, 1, rows=8))
 LIST: Final = Question("first page of the list", lambda a, s: history.page(a, s, 1))
 LATE: Final = Question("last page of the list", lambda a, s: history.page(a, s, _last_page(a, s)))
 SORTED: Final = Question("list by credits", lambda a, s: history.page(a, s, 1, sort="credits_nano"))
 
-HEADLINES: Final = (TOTALS, TOTALS.before(), OVER_TIME)
-"""What the cards at the top of a page ask."""
+FILTER_BAR: Final = (TOTALS, KNOWN_DAYS)
+"""What the top of every page asks."""
+
+CHARTS: Final = (*FILTER_BAR, VALUES, TOTALS.before(), OVER_TIME, OVER_TIME.before())
+"""What headline cards and a chart over time ask as well."""
 
 PAGES: Final[dict[str, tuple[Question, ...]]] = {
     "Overview": (
-        VALUES,
-        *HEADLINES,
-        OVER_TIME.before(),
+        *CHARTS,
         _over_time("service"),
         _by("feature"),
         _by("feature").before(),
@@ -118,25 +127,21 @@ PAGES: Final[dict[str, tuple[Question, ...]]] = {
         NEWEST,
     ),
     "Usage": (
-        VALUES,
-        *HEADLINES,
-        OVER_TIME.before(),
-        _over_time("project"),
+        *CHARTS,
+        _over_time("service"),
         _by("feature"),
         _by("member"),
-        _by("project"),
-        _durations("project"),
+        _by("service"),
+        _durations("service"),
         HISTOGRAM,
     ),
     "Costs": (
-        VALUES,
-        *HEADLINES,
-        OVER_TIME.before(),
+        *CHARTS,
         _over_time("feature"),
         _by("feature"),
         _by("feature").before(),
     ),
-    "Run history": (VALUES, TOTALS, COUNT, LIST),
+    "Run history": (*FILTER_BAR, COUNT, LIST),
 }
 """The distinct questions of each page as it opens."""
 
@@ -146,16 +151,12 @@ FURTHER: Final = (
     _hours(),
     _hours("service"),
     _durations(),
-    _durations("service"),
+    _durations("project"),
     _durations("model"),
     LATE,
     SORTED,
 )
 """Questions that a click on a page asks."""
-
-
-def _last_page(ask: Ask, selection: Selection) -> int:
-    return max(1, -(-history.count(ask, selection) // history.PAGE_ROWS))
 
 
 def distinct() -> tuple[Question, ...]:
