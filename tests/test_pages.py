@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,11 +16,12 @@ from warehouse_fixtures import NOW, SCOPE, fill
 from runs_analytics import composition
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.plan import Grain
 from runs_analytics.exports import export
 from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
-from runs_analytics.ui import exporting, gate
+from runs_analytics.ui import exporting, figures, gate, tables
 from runs_analytics.ui import format as fmt
 
 APP = str(Path(__file__).parents[1] / "app.py")
@@ -194,6 +195,46 @@ def test_the_table_of_costs_adds_up_to_the_headline(opened: Open, stores: Stores
     assert table["value"][0] == "Total"
     assert table["credits"][0] == pytest.approx(float(expected))
     assert table["credits"][1:].sum() == pytest.approx(float(expected))
+
+
+def test_values_of_one_period_alone_stay_in_the_table_so_that_both_columns_add_up(
+    opened: Open, stores: Stores
+) -> None:
+    app = opened("costs", from_=["2026-07-14"], to=["2026-07-14"], by=["member"])
+    table = app.dataframe[0].value
+    day = Selection(date(2026, 7, 14), date(2026, 7, 14), "Europe/Berlin")
+    before = usage.totals(Ask.of(stores, SCOPE), Selection(date(2026, 7, 13), date(2026, 7, 13), day.zone))
+    assert table["credits"][1:].sum() == pytest.approx(
+        float(usage.totals(Ask.of(stores, SCOPE), day).credits)
+    )
+    assert table["before"][1:].sum() == pytest.approx(float(before.credits))
+    assert table["before"][0] == pytest.approx(float(before.credits))
+
+
+@pytest.mark.parametrize(
+    ("cells", "value"),
+    [([], None), ([(0, "credits")], None), ([(1, "value")], "research"), ([(2, "share")], "crawl")],
+)
+def test_a_click_on_a_row_means_its_value_and_on_the_totals_nothing(
+    cells: list[tuple[int, str]], value: str | None
+) -> None:
+    assert tables.clicked_value(cells, ["research", "crawl"], 1) == value
+
+
+@pytest.mark.parametrize(
+    ("bucket", "grain", "start", "end"),
+    [
+        ("2026-07-14T15:00:00", "hour", "2026-07-14", "2026-07-14"),
+        ("2026-07-14", "day", "2026-07-14", "2026-07-14"),
+        ("2026-07-13", "week", "2026-07-13", "2026-07-19"),
+        ("2026-08-31", "week", "2026-08-31", "2026-08-31"),
+        ("2026-06-01", "month", "2026-06-01", "2026-06-30"),
+    ],
+)
+def test_a_click_on_a_slot_cuts_the_dates_to_it(bucket: str, grain: Grain, start: str, end: str) -> None:
+    cut = figures.within(SELECTED, datetime.fromisoformat(bucket), grain)
+    assert (cut.start, cut.end) == (date.fromisoformat(start), date.fromisoformat(end))
+    assert cut.period is None
 
 
 def test_usage_without_a_price_is_a_line_of_its_own(opened: Open, stores: Stores) -> None:

@@ -219,7 +219,7 @@ def _narrow(
     if (value := values.get(point.get("value", ""))) is not None:
         selection = selection.with_filter(dimension, [value])
     if grain and (bucket := point.get("bucket")):
-        selection = _within(selection, datetime.fromisoformat(bucket), grain)
+        selection = within(selection, datetime.fromisoformat(bucket), grain)
     _write(view, selection, splits)
 
 
@@ -230,7 +230,7 @@ def _write(view: View, selection: Selection, splits: Sequence[Dimension]) -> Non
     address.write_selection(selection, view.session.account.zone, changes)
 
 
-def _within(selection: Selection, bucket: datetime, grain: Grain) -> Selection:
+def within(selection: Selection, bucket: datetime, grain: Grain) -> Selection:
     """The Selection cut to the local days of a slot."""
     first = bucket.date()
     last = usage.bucket_stop(bucket, grain).date() - timedelta(days=1) if grain != "hour" else first

@@ -28,13 +28,6 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
 UNLISTED: Final = (("run", "Run", ":material/article:"),)
 """Pages that only links lead to."""
 
-_FOLDER: Final = Path(__file__).parents[2] / "pages"
-
-
-def has(page: str) -> bool:
-    """Whether there is such a page."""
-    return (_FOLDER / f"{page}.py").exists()
-
 
 def pages() -> dict[str, list[st.Page]]:
     """The pages as `st.navigation` takes them; the first is the start page."""
@@ -42,7 +35,6 @@ def pages() -> dict[str, list[st.Page]]:
         group: [
             st.Page(f"pages/{name}.py", title=title, icon=icon, default=name == "overview")
             for name, title, icon in entries
-            if has(name)
         ]
         for group, entries in {**PAGES, "Unlisted": UNLISTED}.items()
     }
@@ -53,13 +45,10 @@ def sidebar(session: Session) -> None:
     with st.sidebar:
         _account_switcher(session)
         for group, entries in PAGES.items():
-            shown = [entry for entry in entries if has(entry[0])]
-            if not shown:
-                continue
             with st.container(gap="xxsmall"):
                 if group:
                     st.caption(group)
-                for name, title, icon in shown:
+                for name, title, icon in entries:
                     # Links of st.navigation itself would drop the address, and with it the filters.
                     st.page_link(
                         f"pages/{name}.py",
@@ -72,8 +61,6 @@ def sidebar(session: Session) -> None:
 
 def link(page: str, label: str, *, changes: Mapping[str, Sequence[str]] | None = None) -> None:
     """A link to a page that keeps the selection, with some names of its address changed."""
-    if not has(page):
-        return
     st.page_link(
         f"pages/{page}.py",
         label=label,

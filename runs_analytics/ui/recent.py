@@ -60,7 +60,7 @@ def recent_runs(view: View) -> None:
         selection_mode="single-cell",
     )
     chosen = st.session_state[_KEY]["selection"]["cells"]
-    if chosen and chosen[0][0] < len(found) and navigation.has("run"):
+    if chosen and chosen[0][0] < len(found):
         run = found[chosen[0][0]]
         started_at = run["started_at"].replace(tzinfo=UTC)
         navigation.go("run", {"run": [str(history.RunRef(started_at, run["id_hash"]))]})

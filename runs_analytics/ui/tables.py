@@ -51,9 +51,9 @@ class ShownTable:
         values = self.frame[self.columns[0].name].to_list()
 
         def clicked() -> None:
-            cells: Sequence[tuple[int, str]] = st.session_state[key]["selection"]["cells"]
-            if cells and cells[0][0] >= totals_rows:
-                on_row(values[cells[0][0] - totals_rows])
+            value = clicked_value(st.session_state[key]["selection"]["cells"], values, totals_rows)
+            if value is not None:
+                on_row(value)
 
         st.dataframe(
             shown,
@@ -74,6 +74,11 @@ class ShownTable:
             pl.col(c.name).cast(pl.Float64) * factor.get(c.kind, 1.0) if c.kind in number else pl.col(c.name)
             for c in self.columns
         )
+
+
+def clicked_value(cells: Sequence[tuple[int, str]], values: Sequence[str], totals_rows: int) -> str | None:
+    """The value whose row was clicked; None for the totals, which stand above the values."""
+    return values[cells[0][0] - totals_rows] if cells and cells[0][0] >= totals_rows else None
 
 
 def switch(table: ShownTable, key: str, currency: str) -> None:
