@@ -25,7 +25,11 @@ PAGE_ROWS: Final = 50
 MAX_SKIP: Final = 100_000
 """How deep a page sorted by an amount may lie; by time every page can be reached."""
 
+EXPORT_PART_RUNS: Final = 100_000
+"""Runs that an export sorts at a time."""
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+UTC_START: Final = EPOCH.date()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,23 @@ def export_batches(
 ) -> Iterator[pl.DataFrame]:
     """Every selected run, newest first, in frames of at most `rows`; memory stays bounded."""
     params = _row_params(ask, selection, seq_max)
-    yield from ask.warehouse.batches("runs/export", params, rows, facts="run_rows")
+    parts = [
+        params | part for part in _export_parts(quarter_hours(ask, selection, seq_max), EXPORT_PART_RUNS)
+    ]
+    yield from ask.warehouse.batches("runs/export", parts or [params], rows, facts="run_rows")
+
+
+def _export_parts(counts: pl.DataFrame, runs: int) -> Iterator[dict[str, Any]]:
+    """Stretches of quarter-hours, newest first, of about so many runs each, as query parameters."""
+    numbered = counts.with_columns(((pl.col("runs").cum_sum() - 1) // runs).alias("part"))
+    for _, stretch in numbered.group_by("part", maintain_order=True):
+        first, last = stretch["quarter_hour"][-1], stretch["quarter_hour"][0]
+        yield {
+            "start_quarter_hour": first,
+            "stop_quarter_hour": last + 1,
+            "start_utc_day": UTC_START + timedelta(days=first // 96),
+            "stop_utc_day": UTC_START + timedelta(days=last // 96),
+        }
 
 
 def _parent(ask: Ask, row: dict[str, Any]) -> dict[str, Any] | None:

@@ -74,6 +74,15 @@ def totals(ask: Ask, selection: Selection, *, only: Facts | None = None) -> Tota
     return ask.kept("usage.totals", selection, only, make=make)
 
 
+def totals_and_seq(ask: Ask, selection: Selection) -> tuple[Totals, int]:
+    """The totals, and the seq up to which runs were applied when they were read."""
+    while True:
+        seq = ask.warehouse.applied_seq
+        found = totals(ask, selection)
+        if ask.warehouse.applied_seq == seq:
+            return found, seq
+
+
 def by_value(
     ask: Ask, selection: Selection, dimension: Dimension, *, only: Facts | None = None
 ) -> pl.DataFrame:

@@ -55,13 +55,14 @@ RUN_COLUMNS: Final = (
 
 def runs_document(ask: Ask, selection: Selection, made_at: datetime) -> Document:
     """Every selected run, newest first, streamed; its totals are those of the pages."""
-    seq = ask.warehouse.applied_seq
+    totals, seq = usage.totals_and_seq(ask, selection)
 
     def batches() -> Iterator[pl.DataFrame]:
         for frame in history.export_batches(ask, selection, seq):
-            yield frame.with_columns(amount("credits_nano").alias("credits"), amount("cost_nano").alias("cost"))
+            yield frame.with_columns(
+                amount("credits_nano").alias("credits"), amount("cost_nano").alias("cost")
+            )
 
-    totals = usage.totals(ask, selection)
     table = Table(
         "runs", "Runs", RUN_COLUMNS, batches, {"credits": totals.credits, "cost": totals.cost}, totals.runs
     )

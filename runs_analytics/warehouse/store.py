@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -75,16 +75,28 @@ class Warehouse:
                 self._asking.pop(ticket, None)
 
     def batches(
-        self, name: str, params: Mapping[str, Any], rows: int, *, facts: str | None = None
+        self, name: str, parts: Iterable[Mapping[str, Any]], rows: int, *, facts: str | None = None
     ) -> Iterator[pl.DataFrame]:
-        """The rows of a named query, in frames of at most `rows`, from one snapshot; the first frame is empty."""
+        """The rows of a named query for one set of parameters after the other, all from one snapshot.
+
+        Args:
+            name: path below `queries/` without the ending.
+            parts: the parameters of each part; memory is bounded by what the largest part sorts.
+            rows: the most rows of a frame.
+            facts: which facts the query reads, where it reads any.
+
+        Yields:
+            Frames of at most `rows`; the first one of each part is empty and tells the columns.
+        """
         cursor = self._main.cursor()
         use(cursor, self.config)
         try:
-            reader = cursor.execute(queries.text(name, facts), dict(params)).to_arrow_reader(rows)
-            yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
-            for batch in reader:
-                yield pl.DataFrame(pl.from_arrow(batch))
+            cursor.execute("BEGIN TRANSACTION")
+            for params in parts:
+                reader = cursor.execute(queries.text(name, facts), dict(params)).to_arrow_reader(rows)
+                yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
+                for batch in reader:
+                    yield pl.DataFrame(pl.from_arrow(batch))
         finally:
             cursor.close()
 
