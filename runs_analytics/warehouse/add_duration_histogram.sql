@@ -12,7 +12,7 @@ SELECT
     duration_bucket,
     $sign * count(*) AS runs,
     ($sign * sum(duration_us))::BIGINT AS duration_us,
-    true AS is_delta
+    $is_delta::BOOLEAN AS is_delta
 FROM changes
 WHERE duration_bucket IS NOT NULL
 GROUP BY GROUPING SETS (
@@ -21,3 +21,4 @@ GROUP BY GROUPING SETS (
     (account, local_day, duration_bucket, agent),
     (account, local_day, duration_bucket, model)
 )
+ORDER BY account, dimension, local_day

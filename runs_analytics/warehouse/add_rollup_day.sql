@@ -33,7 +33,7 @@ SELECT
     sum(request_runs)::BIGINT AS request_runs,
     sum(response_bytes)::BIGINT AS response_bytes,
     sum(response_runs)::BIGINT AS response_runs,
-    true AS is_delta
+    bool_or(is_delta) AS is_delta
 FROM changed_cube
 GROUP BY GROUPING SETS (
     (account, local_day, kind, status),
@@ -46,3 +46,4 @@ GROUP BY GROUPING SETS (
     (account, local_day, kind, status, model),
     (account, local_day, kind, status, "source")
 )
+ORDER BY account, dimension, local_day

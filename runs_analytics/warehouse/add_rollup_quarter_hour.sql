@@ -27,10 +27,11 @@ SELECT
     $sign * count(request_bytes) AS request_runs,
     ($sign * coalesce(sum(response_bytes), 0))::BIGINT AS response_bytes,
     $sign * count(response_bytes) AS response_runs,
-    true AS is_delta
+    $is_delta::BOOLEAN AS is_delta
 FROM changes
 GROUP BY GROUPING SETS (
     (account, quarter_hour, kind, status),
     (account, quarter_hour, kind, status, project),
     (account, quarter_hour, kind, status, service)
 )
+ORDER BY account, dimension, quarter_hour

@@ -101,7 +101,7 @@ def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
     connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
     connection.execute(_statement("add_payloads.sql"))
     replaced = _set_replaced_aside(connection)
-    _add_to_rollups(connection, "incoming", sign=1)
+    _add_to_rollups(connection, "incoming", sign=1, is_delta=not in_order)
     if replaced:
         _add_to_rollups(connection, "replaced", sign=-1)
     if not in_order:
@@ -144,11 +144,16 @@ def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> bool:
     return True
 
 
-def _add_to_rollups(connection: duckdb.DuckDBPyConnection, relation: str, *, sign: int) -> None:
-    """Add the runs of a temporary relation to every rollup, or take them off with sign -1."""
+def _add_to_rollups(
+    connection: duckdb.DuckDBPyConnection, relation: str, *, sign: int, is_delta: bool = True
+) -> None:
+    """Add the runs of a temporary relation to every rollup, or take them off with sign -1.
+
+    What an import adds to a day is summed up already, so it is no delta that compaction should look for.
+    """
     connection.execute(f"CREATE OR REPLACE TEMP VIEW changes AS FROM {relation}")
     for step in _SIGNED_STEPS:
-        connection.execute(_statement(step), {"sign": sign})
+        connection.execute(_statement(step), {"sign": sign, "is_delta": is_delta})
     for step in _CUBE_STEPS:
         connection.execute(_statement(step))
 

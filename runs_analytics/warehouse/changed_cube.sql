@@ -20,6 +20,6 @@ SELECT
     $sign * count(request_bytes) AS request_runs,
     ($sign * coalesce(sum(response_bytes), 0))::BIGINT AS response_bytes,
     $sign * count(response_bytes) AS response_runs,
-    true AS is_delta
+    $is_delta::BOOLEAN AS is_delta
 FROM changes
 GROUP BY ALL
