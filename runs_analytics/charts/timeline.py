@@ -47,7 +47,7 @@ def timeline(spans: Sequence[Span], theme: ChartTheme) -> alt.LayerChart:
         title=None,
         axis=alt.Axis(labelExpr=_labels(spans), labelLimit=_LABEL_PX, domain=False, ticks=False),
     )
-    x = alt.X("start_s:Q", title="seconds since the first start", axis=alt.Axis(tickCount=5, format="~g"))
+    x = alt.X("start_s:Q", title="seconds since the first start", axis=alt.Axis(tickCount=5, format=","))
     colour = alt.Color(
         "status:N",
         legend=None,
@@ -63,9 +63,11 @@ def timeline(spans: Sequence[Span], theme: ChartTheme) -> alt.LayerChart:
     bars = base.mark_bar(height=12, cornerRadius=2).encode(
         x=x, x2="stop_s:Q", y=y, color=colour, tooltip=tooltip
     )
-    dots = base.mark_point(filled=True, size=46, opacity=1).encode(x=x, y=y, color=colour, tooltip=tooltip)
+    dots = base.transform_filter("datum.stop_s == datum.start_s").mark_point(filled=True, size=46, opacity=1)
     words = f"Timeline of {len(rows)} runs from the start of the first one."
-    return finished([bars, dots], theme, _ROW_PX * len(rows) + 50, words)
+    return finished(
+        [bars, dots.encode(x=x, y=y, color=colour, tooltip=tooltip)], theme, _ROW_PX * len(rows) + 50, words
+    )
 
 
 def _row(place: int, span: Span, origin: datetime) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Final
 from zoneinfo import available_timezones
 
 import streamlit as st
@@ -12,10 +13,14 @@ from runs_analytics.scope import Scope
 from runs_analytics.ui import address, parts
 from runs_analytics.ui.session import Session
 
+_MADE: Final = "new_account_made"
+_PROBLEM: Final = "new_account_problem"
+
 
 def new_account(session: Session) -> None:
     """A button; the page then shows the account that was made."""
     if st.button("New account", icon=":material/add:"):
+        st.session_state.pop(_MADE, None)
         _form(session)
 
 
@@ -30,33 +35,46 @@ def sample_note(session: Session) -> None:
 
 @st.dialog("New account")
 def _form(session: Session) -> None:
+    if st.session_state.pop(_MADE, None):
+        st.rerun()
     zones = sorted(available_timezones())
-    account = st.text_input("Id", placeholder="acme", help="a-z, 0-9, _ and -; it stays for ever.")
-    name = st.text_input("Name", placeholder="Acme")
-    zone = st.selectbox(
+    st.text_input("Id", key=_key("id"), placeholder="acme", help="a-z, 0-9, _ and -; it stays for ever.")
+    st.text_input("Name", key=_key("name"), placeholder="Acme")
+    st.selectbox(
         "Zone",
         zones,
         index=zones.index(session.account.zone),
+        key=_key("zone"),
         help="Days, weeks and months are cut in this zone.",
         filter_mode="contains",
     )
-    currency = st.text_input("Currency", session.account.currency, max_chars=3)
-    if st.button("Create it", type="primary", disabled=not account.strip()):
-        try:
-            made = _create(session, account.strip(), name.strip(), zone, currency.strip().upper())
-        except RunsError as problem:
-            parts.problem(problem)
-            return
-        address.write(dict.fromkeys(address.SHARED_NAMES) | {address.ACCOUNT: [made]})
-        st.rerun()
+    st.text_input("Currency", session.account.currency, key=_key("currency"), max_chars=3)
+    st.button("Create it", type="primary", on_click=_create, args=(session,))
+    if problem := st.session_state.pop(_PROBLEM, None):
+        parts.problem(problem)
 
 
-def _create(session: Session, account: str, name: str, zone: str, currency: str) -> str:
-    scope = Scope(account, session.ask.scope.actor, session.ask.scope.role)
+def _create(session: Session) -> None:
+    given = {part: st.session_state[_key(part)].strip() for part in ("id", "name", "zone", "currency")}
+    scope = Scope(given["id"], session.ask.scope.actor, session.ask.scope.role)
     now = session.stores.clock()
-    made = session.stores.control.write(
-        lambda connection: create_account(
-            connection, scope, now=now, name=name or None, zone=zone, currency=currency
+    try:
+        made = session.stores.control.write(
+            lambda connection: create_account(
+                connection,
+                scope,
+                now=now,
+                name=given["name"] or None,
+                zone=given["zone"],
+                currency=given["currency"].upper(),
+            )
         )
-    )
-    return made.id
+    except RunsError as problem:
+        st.session_state[_PROBLEM] = problem
+        return
+    st.session_state[_MADE] = True
+    address.write(dict.fromkeys(address.SHARED_NAMES) | {address.ACCOUNT: [made.id]})
+
+
+def _key(part: str) -> str:
+    return f"new_account_{part}"

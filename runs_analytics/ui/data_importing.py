@@ -7,6 +7,7 @@ from typing import Final
 import streamlit as st
 
 from runs_analytics.errors import BadRequest, RunsError
+from runs_analytics.ingest.files import ImportMapping
 from runs_analytics.ui import data_mapping, data_report, parts
 from runs_analytics.ui.data_draft import Draft
 from runs_analytics.ui.data_job import Job
@@ -68,28 +69,40 @@ def _mapping(session: Session, draft: Draft, upload: Upload) -> None:
         with row:
             saved_mappings(session, draft)
         data_mapping.form(draft, upload, session.stores.settings.data_dir / "uploads")
+    mapping = _read_mapping(draft)
+    _actions(session, upload, mapping)
+    if mapping is not None:
+        with st.expander("The same on the command line"):
+            st.code(
+                import_command(session.account.id, upload.name, mapping), language="shell", wrap_lines=True
+            )
+
+
+def _read_mapping(draft: Draft) -> ImportMapping | None:
     try:
-        mapping = draft.mapping()
+        return draft.mapping()
     except RunsError as problem:
         parts.problem(problem)
-        return
+        return None
+
+
+def _actions(session: Session, upload: Upload, mapping: ImportMapping | None) -> None:
+    running: Job | None = st.session_state.get(_JOB)
+    cannot = mapping is None or (running is not None and not running.is_done)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        is_busy = (running := st.session_state.get(_JOB)) is not None and not running.is_done
-        is_trial = st.button("Check without storing", icon=":material/rule:", disabled=is_busy)
+        is_trial = st.button("Check without storing", icon=":material/rule:", disabled=cannot)
         is_import = st.button(
             f"Import into {escaped(session.account.name)}",
             type="primary",
             icon=":material/upload:",
-            disabled=is_busy,
+            disabled=cannot,
         )
-    if is_trial or is_import:
+    if mapping is not None and (is_trial or is_import):
         job = Job(session.stores, session.ask.scope, upload, mapping, is_trial=is_trial)
         st.session_state[_JOB] = job
         job.start()
         job.wait(_LOOK_SECONDS)
         st.rerun()
-    with st.expander("The same on the command line"):
-        st.code(import_command(session.account.id, upload.name, mapping), language="shell", wrap_lines=True)
 
 
 def _show_job(session: Session, job: Job) -> None:

@@ -22,7 +22,8 @@ from runs_analytics.ui.data_upload import Upload, on_disk, values_of
 from runs_analytics.ui.words import shortened, value_title
 from runs_analytics.vocabulary import STATUSES
 
-_MIN_FIELD_PX: Final = 230
+_MIN_FIELD_PX: Final = 210
+_MOST_COLUMNS: Final = 4
 _GROUPS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("Needed", ("service", "started_at", "id", "status")),
     ("Who and what", ("member", "project", "team", "feature", "agent", "model", "kind", "source", "parent_id")),
@@ -55,8 +56,9 @@ _UNIT_TITLES: Final = {"s": "seconds", "ms": "milliseconds", "us": "microseconds
 def form(draft: Draft, upload: Upload, folder: Path) -> None:
     """Every part of the mapping; what is required stands first."""
     for title, fields in _GROUPS:
-        is_open = title in ("Needed", "Who and what", "How much")
         mapped = sum(draft.get("field", field, ABSENT) != ABSENT for field in fields)
+        # What was suggested is to be looked at; the rest can be opened.
+        is_open = st.session_state.setdefault(draft.key("open", title), mapped > 0 or title == "Needed")
         note = f" · {mapped} of {len(fields)} mapped"
         with st.expander(f"**{title}**{note}", expanded=is_open), _grid(len(fields)):
             for field in fields:
@@ -68,7 +70,7 @@ def form(draft: Draft, upload: Upload, folder: Path) -> None:
 
 
 def _grid(cells: int) -> st.delta_generator.DeltaGenerator:
-    return st.grid(min(cells, 3), min_column_width=_MIN_FIELD_PX, gap="small")
+    return st.grid(min(cells, _MOST_COLUMNS), min_column_width=_MIN_FIELD_PX, gap="small")
 
 
 def _field(draft: Draft, field: str) -> None:

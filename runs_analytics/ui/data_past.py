@@ -21,15 +21,18 @@ _STATE_COLOURS: Final[dict[ImportState, str]] = {
     "undone": "gray",
     "failed": "red",
 }
-_UNDONE: Final = "data_undone"
+_OUTCOME: Final = "data_undo_outcome"
 
 
 def past_imports(session: Session) -> None:
     """Every import of the account, newest first."""
     with session.stores.control.read() as connection:
         found = list_imports(connection, session.ask.scope, limit=MOST)
-    if text := st.session_state.pop(_UNDONE, None):
-        st.success(text)
+    outcome = st.session_state.pop(_OUTCOME, None)
+    if isinstance(outcome, RunsError):
+        parts.problem(outcome)
+    elif outcome:
+        st.success(escaped(outcome))
     if not found:
         st.markdown("**No file was imported yet.** Choose one under “Import a file”.")
         return
@@ -65,6 +68,8 @@ def _entry(session: Session, entry: Import) -> None:
 
 @st.dialog("Undo this import?", icon=":material/undo:")
 def _ask(session: Session, entry: Import) -> None:
+    if _OUTCOME in st.session_state:
+        st.rerun()
     st.markdown(
         f"The {fmt.integer(entry.counts.accepted)} runs of **{escaped(entry.file_name)}** leave every page and "
         "total, and running runs that they replaced come back. Their ids are free again: the same file can be "
@@ -73,13 +78,15 @@ def _ask(session: Session, entry: Import) -> None:
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep it"):
             st.rerun()
-        if st.button("Undo the import", type="primary"):
-            try:
-                session.stores.undo_import(session.ask.scope, entry.id)
-            except RunsError as problem:
-                parts.problem(problem)
-                return
-            st.session_state[_UNDONE] = (
-                f"The import of {entry.file_name} is undone: {fmt.integer(entry.counts.accepted)} runs were taken out."
-            )
-            st.rerun()
+        st.button("Undo the import", type="primary", on_click=_undo, args=(session, entry))
+
+
+def _undo(session: Session, entry: Import) -> None:
+    try:
+        session.stores.undo_import(session.ask.scope, entry.id)
+    except RunsError as problem:
+        st.session_state[_OUTCOME] = problem
+        return
+    st.session_state[_OUTCOME] = (
+        f"The import of {entry.file_name} is undone: {fmt.integer(entry.counts.accepted)} runs were taken out."
+    )

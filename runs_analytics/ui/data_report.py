@@ -13,6 +13,7 @@ from runs_analytics.ui import address, parts
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.session import Session
+from runs_analytics.ui.words import escaped
 
 
 def show_report(session: Session, report: ImportReport) -> None:
@@ -20,8 +21,10 @@ def show_report(session: Session, report: ImportReport) -> None:
     is_trial = report.import_id is None
     if is_trial:
         st.info("A check: nothing was stored.", icon=":material/rule:")
-    else:
+    elif report.accepted:
         st.success(f"Imported. The runs are on the pages within seconds. Import {report.import_id}.")
+    else:
+        st.info(f"Nothing new: no row of this file became a run. Import {report.import_id}.")
     parts.cards(
         [
             Card("Rows read", fmt.integer(report.read)),
@@ -105,12 +108,10 @@ def _range(session: Session, report: ImportReport) -> None:
 
 def _rejections(report: ImportReport) -> None:
     parts.title_row("Why rows were rejected")
-    st.dataframe(
-        [{"Rows": rows, "Reason": reason} for reason, rows in report.reasons.most_common()],
-        hide_index=True,
-        height="content",
-        column_config={"Rows": st.column_config.NumberColumn("Rows", format="%,d", width=80)},
-    )
+    lines = [
+        f"- **{fmt.integer(rows)}** × {escaped(reason)}" for reason, rows in report.reasons.most_common()
+    ]
+    st.markdown("\n".join(lines))
     parts.title_row("Examples", note=f"the first {len(report.shown)}")
     st.dataframe(shown_rejections(report), hide_index=True)
     rejects_button(report.rejects_path, f"import-{report.import_id}", "report_rejects")

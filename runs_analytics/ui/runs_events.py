@@ -10,21 +10,18 @@ from runs_analytics.control.imports import get_import
 from runs_analytics.errors import NotFound
 from runs_analytics.ui import parts
 from runs_analytics.ui.runs_detail import OpenRun
-from runs_analytics.ui.words import value_title
+from runs_analytics.ui.words import escaped, value_title
 
 
 def events(run: OpenRun) -> None:
     """Every state that came in, oldest first, with how it came."""
     parts.title_row("What happened to it", note="times of arrival")
-    st.dataframe(
-        [_event(run, state, place) for place, state in enumerate(states(run))],
-        hide_index=True,
-        height="content",
-        column_config={
-            "When": st.column_config.TextColumn("When", width=175),
-            "What": st.column_config.TextColumn("What", width="large"),
-        },
-    )
+    st.markdown("\n".join(f"- {line}" for line in lines(run)))
+
+
+def lines(run: OpenRun) -> list[str]:
+    """When each state came in and how, as Markdown."""
+    return [_line(run, state, place) for place, state in enumerate(states(run))]
 
 
 def states(run: OpenRun) -> list[dict[str, Any]]:
@@ -32,10 +29,11 @@ def states(run: OpenRun) -> list[dict[str, Any]]:
     return [*run.detail.earlier.iter_rows(named=True), run.row]
 
 
-def _event(run: OpenRun, state: dict[str, Any], place: int) -> dict[str, str]:
+def _line(run: OpenRun, state: dict[str, Any], place: int) -> str:
     status = value_title("status", state["status"])
-    what = f"Came in as {status}" if place == 0 else f"Replaced by its {status} state"
-    return {"When": run.moment(state["ingested_at"]), "What": f"{what}, {_way_in(run, state['import_id'])}"}
+    what = f"came in as {status}" if place == 0 else f"replaced by its {status} state"
+    way = _way_in(run, state["import_id"])
+    return f":gray[{escaped(run.moment(state['ingested_at']))}] · {escaped(f'{what}, {way}')}"
 
 
 def _way_in(run: OpenRun, import_id: str | None) -> str:

@@ -71,6 +71,8 @@ class Search:
     def _run(self) -> None:
         try:
             for part, runs in stretches(self.ask, self.selection):
+                if self._is_over():
+                    return
                 left = MOST_FOUND - self.matches
                 for frame in history.search(self.ask, part, self.text, rows=left, ticket=self._ticket):
                     if frame.height:

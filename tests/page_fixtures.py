@@ -1,0 +1,76 @@
+"""Pages over tiny real stores at a fixed moment, as a person opens them.
+
+PYTEST_DONT_REWRITE: test modules import the names below before they load this as a plugin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+from warehouse_fixtures import NOW
+
+from runs_analytics import composition
+from runs_analytics.settings import Settings
+from runs_analytics.stores import Stores
+from runs_analytics.ui import gate
+
+APP = str(Path(__file__).parents[1] / "app.py")
+
+
+@contextmanager
+def served(folder: Path, fill: Callable[[Stores], None]) -> Iterator[Stores]:
+    """The stores that the pages serve, filled before."""
+    (folder / "clock").write_text(NOW.isoformat())
+    with pytest.MonkeyPatch.context() as patch:
+        # A page under test has no browser, and so no address.
+        patch.setattr(gate, "require_this_machine", lambda: None)
+        patch.setattr(PagesManager, "__init__", _with_navigation(PagesManager.__init__))
+        patch.setenv("RUNS_DATA_DIR", str(folder / "data"))
+        patch.setenv("RUNS_CLOCK_FILE", str(folder / "clock"))
+        with Stores.open(Settings(folder / "data"), lambda: NOW) as filled:
+            fill(filled)
+        serving = composition.current()
+        # Tests apply what waits themselves, so that nothing changes behind their back.
+        serving.worker.stop()
+        yield serving.stores
+        composition.stop()
+
+
+def open_page(page: str, /, **query: str | list[str]) -> AppTest:
+    """A page at an address; `from_` stands for `from`."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    # The pages are known after the first run only.
+    app.run().switch_page(f"pages/{page}.py")
+    for name, values in query.items():
+        app.query_params[name.rstrip("_")] = values
+    return app.run()
+
+
+def texts(app: AppTest) -> str:
+    """Every word of a page that is no table."""
+    found: list[Any] = [
+        *app.title,
+        *app.markdown,
+        *app.caption,
+        *app.warning,
+        *app.info,
+        *app.success,
+        *app.error,
+    ]
+    return "\n".join(str(element.value) for element in found)
+
+
+def _with_navigation(made: Callable[..., None]) -> Callable[..., None]:
+    """AppTest forgets at every run that the pages come from st.navigation, and would skip app.py."""
+
+    def make(manager: PagesManager, *given: object, **named: object) -> None:
+        made(manager, *given, **named)
+        PagesManager.uses_pages_directory = False
+
+    return make
