@@ -47,7 +47,11 @@ def timeline(spans: Sequence[Span], theme: ChartTheme) -> alt.LayerChart:
         title=None,
         axis=alt.Axis(labelExpr=_labels(spans), labelLimit=_LABEL_PX, domain=False, ticks=False),
     )
-    x = alt.X("start_s:Q", title="seconds since the first start", axis=alt.Axis(tickCount=5, format=","))
+    x = alt.X(
+        "start_s:Q",
+        title="seconds since the first start",
+        axis=alt.Axis(tickCount=5, format=_format(rows["stop_s"])),
+    )
     colour = alt.Color(
         "status:N",
         legend=None,
@@ -82,6 +86,12 @@ def _row(place: int, span: Span, origin: datetime) -> dict[str, object]:
         "started": f"{span.started_at:%H:%M:%S.%f}"[:-3],
         "duration": "not known" if span.duration_us is None else duration_text(span.duration_us),
     }
+
+
+def _format(stops_s: pl.Series) -> str:
+    """Decimals only where the whole timeline is short."""
+    longest_s = float(stops_s.max() or 0)  # type: ignore[arg-type]
+    return ",.0f" if longest_s >= 10 else ",.1f" if longest_s >= 1 else ",.3f"
 
 
 def _labels(spans: Sequence[Span]) -> str:

@@ -149,7 +149,7 @@ def show_listing(view: View) -> ShownTable:
         on_column=lambda title: _sort_by(_SORT_OF_COLUMN.get(title, NEWEST)),
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(listing.said, width="content")
+        st.caption(f"{listing.said}. Click a start, or tick a row, to open the run.", width="content")
         st.space("stretch")
         if listing.pages > 1:
             _pagination(listing)
@@ -179,11 +179,12 @@ def _newer_note(view: View, listing: Listing) -> None:
 def _pagination(listing: Listing) -> None:
     key = f"history_page_{listing.digest}"
     st.session_state[key] = listing.page
-    st.pagination(
-        listing.pages,
-        key=key,
-        on_change=lambda: address.write({"page": [f"{st.session_state[key]}-{listing.digest}"]}),
-    )
+
+    def turned() -> None:
+        if st.session_state[key] != listing.page:
+            address.write({"page": [f"{st.session_state[key]}-{listing.digest}"]})
+
+    st.pagination(listing.pages, key=key, on_change=turned)
 
 
 def _page(digest: str) -> int:

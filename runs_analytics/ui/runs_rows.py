@@ -69,23 +69,27 @@ def show_runs(
     rows = [shown_run(run, zone, now, currency) for run in runs]
     names = [name for name in rows[0] if any(row[name] for row in rows)] if rows else []
 
+    button_key = f"{key}_open"
+
     def clicked() -> None:
         chosen = st.session_state[key]["selection"]
-        if on_column and chosen.get("columns"):
+        if on_column and chosen["columns"]:
             on_column(chosen["columns"][0])
 
-    modes: list[Any] = ["single-cell", "single-column"] if on_column else ["single-cell"]
+    # Cells are not selectable: the keyboard selects the cell it merely passes, and would open that run.
     event = st.dataframe(
         [{name: row[name] for name in names} for row in rows],
-        column_config=_column_config(),
+        column_config=_column_config(button_key),
         hide_index=True,
         height="content" if len(rows) <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX,
         key=key,
         on_select=clicked,
-        selection_mode=modes,
+        selection_mode=["single-row", "single-column"] if on_column else "single-row",
     )
-    if cells := event["selection"].get("cells"):
-        open_run(runs[cells[0][0]])
+    if pressed := st.session_state.get(button_key):
+        open_run(runs[pressed["row"]])
+    if event["selection"]["rows"]:
+        open_run(runs[event["selection"]["rows"][0]])
 
 
 def open_run(run: dict[str, Any]) -> None:
@@ -148,7 +152,7 @@ def started_text(at: datetime, zone: str, now: datetime) -> str:
     return f"{local.day} {local:%b}{year} {local:%H:%M:%S}"
 
 
-def _column_config() -> dict[str, Any]:
+def _column_config(button_key: str) -> dict[str, Any]:
     status = st.column_config.MultiselectColumn(
         "Status",
         options=[value_title("status", name) for name in STATUS_COLOURS],
@@ -160,4 +164,12 @@ def _column_config() -> dict[str, Any]:
         name: st.column_config.TextColumn(name, alignment="right", width=px)
         for name, px in _MEASURE_WIDTHS_PX.items()
     }
-    return {"Status": status, **names, **measures}
+    started = st.column_config.ButtonColumn(
+        "Started",
+        width=_WIDTHS_PX["Started"],
+        type="tertiary",
+        alignment="left",
+        key=button_key,
+        help="Click a start to open the run; on the keyboard, Shift and Space.",
+    )
+    return {"Status": status, **names, "Started": started, **measures}
