@@ -28,7 +28,7 @@ _COLUMNS: Final = tuple(column for column in RUN_COLUMNS if column.name != "erro
 
 def search_box() -> str:
     """The text to search for, kept in the address."""
-    text = address.read(["q"]).get("q", [""])[0].strip()[:MAX_TEXT]
+    text = _text()
     st.session_state[_BOX] = text
     st.text_input(
         "Search",
@@ -55,6 +55,10 @@ def show_search(view: View, text: str) -> ShownTable | None:
     return ShownTable("runs", f"Runs that hold {text!r}", _COLUMNS, with_amounts(pl.concat(search.found)))
 
 
+def _text() -> str:
+    return address.read(["q"]).get("q", [""])[0].strip()[:MAX_TEXT]
+
+
 def _search(view: View, text: str) -> Search:
     named = (view.ask.scope.account, view.selection, text)
     kept: tuple[Any, Search] | None = st.session_state.get(_STATE)
@@ -70,8 +74,9 @@ def _search(view: View, text: str) -> Search:
 
 def _show(view: View, search: Search, is_live: bool) -> None:
     search.watched_at = time.monotonic()
-    if is_live and search.is_done:
-        # Once more as a whole, for the export menu and without further looks.
+    is_asked = st.session_state.get(_STATE, (None, None))[1] is search and _text() == search.text
+    if not is_asked or (is_live and search.is_done):
+        # Another search was asked for, or this one is over: the page as a whole has changed.
         st.rerun()
     if is_live:
         share = search.searched_runs / search.runs if search.runs else 0.0
