@@ -60,10 +60,9 @@ def _entry(session: Session, entry: Import) -> None:
         started = fmt.when(entry.created_at, session.now, session.ask.local)
         st.caption(f"{started} · {counts_text(entry)}", help=f"Import {entry.id}")
     rejects_button(entry.rejects_path, entry.file_name, f"rejects_{entry.id}")
-    if entry.state == "done":
-        st.button(
-            "Undo", key=f"undo_{entry.id}", icon=":material/undo:", on_click=_ask, args=(session, entry)
-        )
+    can_undo = entry.state == "done" and entry.counts.accepted > 0
+    if can_undo and st.button("Undo", key=f"undo_{entry.id}", icon=":material/undo:"):
+        _ask(session, entry)
 
 
 @st.dialog("Undo this import?", icon=":material/undo:")
