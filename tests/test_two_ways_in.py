@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,13 @@ def test_a_run_that_comes_both_ways_counts_once(stores: Stores, tmp_path: Path, 
         assert {a.status for a in answers} == {"duplicate"}
     stores.apply_waiting()
     assert stored(stores, HTTP).height == 50
+
+
+def test_appliers_at_once_apply_every_run_once(stores: Stores) -> None:
+    way_in = accepter(stores)
+    for start in range(0, 400, 20):
+        way_in.accept(HTTP, list(recent_events(400)[start : start + 20]), NOW)
+    with ThreadPoolExecutor(4) as pool:
+        applied = sum(pool.map(lambda _: stores.apply_waiting(), range(4)))
+    assert applied == 400
+    assert stored(stores, HTTP).height == 400

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,7 @@ class Applier:
 
     def __init__(self, control: ControlStore, warehouse: Warehouse, archive: Archive) -> None:
         self.control, self.warehouse, self.archive = control, warehouse, archive
+        self._one_at_a_time = threading.Lock()
 
     def step(self) -> Applied | None:
         """Apply the next stretch of the order in one warehouse transaction; None when nothing waits.
@@ -53,6 +55,10 @@ class Applier:
         Raises:
             StorageFull, Unavailable: the stretch stays where it is and the next step takes it again.
         """
+        with self._one_at_a_time:  # two steps at once would read the same stretch and apply it twice
+            return self._next()
+
+    def _next(self) -> Applied | None:
         applied = self.warehouse.applied_seq
         with self.control.read() as connection:
             rows = pending(connection, OPERATOR, applied, INBOX_ROWS)
