@@ -19,7 +19,7 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.crash import crash_point
 from runs_analytics.ingest.accept import decode_bodies
 from runs_analytics.scope import Scope
-from runs_analytics.warehouse.apply import apply_frame, apply_segments, undo_import
+from runs_analytics.warehouse.apply import SegmentRows, apply_frame, apply_segments, undo_import
 from runs_analytics.warehouse.archive import Archive
 from runs_analytics.warehouse.store import Warehouse
 from runs_analytics.warehouse.stored import SEGMENT_SCHEMA, stored_rows
@@ -30,7 +30,7 @@ OPERATOR: Final = Scope(account="", actor="worker", role="operator")
 INBOX_ROWS: Final = 2_000
 """Inbox rows that one warehouse transaction takes at most; each holds one request's runs."""
 
-SEGMENT_ROWS: Final = 1_000_000
+SEGMENT_ROWS: Final = 2_000_000
 """Runs of import segments that one warehouse transaction takes at most."""
 
 
@@ -102,7 +102,7 @@ class Applier:
                 break
             taken.append(segment)
         kept = [s for s in taken if s.import_id not in left_out]
-        files = [(self.archive.file(s.file.path), s.last_seq) for s in kept]
+        files = [SegmentRows(self.archive.file(s.file.path), s.file.rows, s.last_seq) for s in kept]
         last = max(s.last_seq for s in taken)
         if files:
             apply_segments(self.warehouse, files, last)

@@ -80,8 +80,10 @@ def judge_batch(batch: IdBatch, tables: Sequence[IdTable]) -> Judged:
     stored = np.zeros(rows, [("content_hash", "<i8"), ("started_at_us", "<i8"), ("is_final", "?")])
     for table in tables:
         at = table.find(batch.high, batch.low)
-        known = at >= 0
-        is_stored |= known
+        known = np.flatnonzero(at >= 0)
+        if not len(known):
+            continue
+        is_stored[known] = True
         for name in ("content_hash", "started_at_us", "is_final"):
             stored[name][known] = table.rest[name][at[known]]
     unusual = np.zeros(rows, bool)
@@ -104,12 +106,11 @@ def judge_batch(batch: IdBatch, tables: Sequence[IdTable]) -> Judged:
 
 def repeated(high: Integers, low: Integers) -> Integers:
     """The rows whose id occurs more than once, ascending."""
-    if len(high) < 2:
+    order = np.argsort(high)
+    if not (np.diff(high[order]) == 0).any():  # nearly always: two ids rarely share half of their hash
         return np.zeros(0, np.int64)
     order = np.lexsort((low, high))
     equal = (np.diff(high[order]) == 0) & (np.diff(low[order]) == 0)
-    if not equal.any():
-        return np.zeros(0, np.int64)
     same = np.zeros(len(high), bool)
     same[order[1:]] |= equal
     same[order[:-1]] |= equal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.imports import ImportCounts
@@ -32,7 +33,7 @@ from runs_analytics.warehouse.hashing import id_text, md5_pairs
 from runs_analytics.warehouse.stored import stored_rows
 
 T = TypeVar("T")
-BATCH_ROWS: Final = 250_000
+BATCH_ROWS: Final = 100_000
 SHOWN_REJECTIONS: Final = 20
 SHOWN_REASONS: Final = 20
 _CONFLICT: Final = "another run with this id and source is stored already; ids are unique for ever"
@@ -97,6 +98,29 @@ class ImportSetting:
     """The ids that the account has used."""
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One batch of a file, normalised."""
+
+    read: int
+    """Rows, the rejected ones included."""
+
+    normalised: NormalisedBatch
+    fraction: float
+    """Share of the file that is read with this batch, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """One batch before it is judged against what is stored."""
+
+    checked: Checked
+    runs: pl.DataFrame
+    """A run frame with an id each, `line` and `id_hash`."""
+
+    ids: IdBatch
+
+
 class ImportJob:
     """Takes a file batch by batch; nothing it writes counts until the importer enters it."""
 
@@ -104,31 +128,53 @@ class ImportJob:
         self.setting = setting
         self.report = ImportReport(setting.import_id)
         self.new_ids = GrowingIds()
-        self._ordinals = RowOrdinals()
         self._writers: dict[date, SegmentWriter] = {}
         self._rejects: RejectsWriter | None = None
 
     def take(self, path: Path) -> Iterator[float]:
-        """Read the whole file; yields the share that is done after each batch."""
-        for rows, batch, fraction in prefetched(self._read(path)):
-            self.report.read += rows
-            self._reject(batch.rejected)
-            runs = identify(batch, self._ordinals)
-            if runs.height:
-                self._store(self._rate(self._new(runs)))
+        """Read the whole file; yields the share that is done after each batch.
+
+        Reading, hashing, judging and writing run in four threads, each a batch ahead of the next.
+        """
+        read = prefetched(self._read(path))
+        for rows, fraction in prefetched(self._judged(prefetched(self._hashed(read)))):
+            self._write(rows)
             yield fraction
 
-    def _read(self, path: Path) -> Iterator[tuple[int, NormalisedBatch, float]]:
+    def _read(self, path: Path) -> Iterator[Checked]:
         setting = self.setting
         for raw in read_batches(path, rows=BATCH_ROWS):
             batch = normalise(raw, setting.mapping, now=setting.now, payload_bytes=setting.payload_bytes)
-            yield raw.frame.height + raw.rejected.height, batch, raw.read_fraction
+            yield Checked(raw.frame.height + raw.rejected.height, batch, raw.read_fraction)
+
+    def _hashed(self, batches: Iterable[Checked]) -> Iterator[Hashed]:
+        ordinals = RowOrdinals()
+        for batch in batches:
+            yield self._with_hashes(batch, identify(batch.normalised, ordinals))
+
+    def _with_hashes(self, batch: Checked, runs: pl.DataFrame) -> Hashed:
+        pairs = md5_pairs(runs.select(pl.concat_str("source", pl.lit(id_text("", "")), "id")).to_series())
+        ids = IdBatch(
+            high=pairs["high"].to_numpy(),
+            low=pairs["low"].to_numpy(),
+            content_hash=(pairs["high"] if self._ids_hash_rows() else content_hashes(runs)).to_numpy(),
+            is_final=(runs["status"] != "running").to_numpy(),
+            started_at_us=runs["started_at"].dt.epoch("us").to_numpy(),
+        )
+        return Hashed(batch, runs.with_columns(pairs["high"].alias("id_hash")), ids)
+
+    def _judged(self, batches: Iterable[Hashed]) -> Iterator[tuple[pl.DataFrame, float]]:
+        for batch in batches:
+            self.report.read += batch.checked.read
+            self._reject(batch.checked.normalised.rejected)
+            yield self._placed(self._rate(self._new(batch))), batch.checked.fraction
 
     def add(self, runs: pl.DataFrame) -> None:
         """Take a run frame whose rows have their ids already."""
-        first_line = self.report.read + 1
-        self.report.read += runs.height
-        self._store(self._rate(self._new(runs.with_row_index("line", first_line))))
+        lines = runs.with_row_index("line", self.report.read + 1)
+        checked = Checked(runs.height, NormalisedBatch(lines, REJECTED_SCHEMA.to_frame()), 0.0)
+        for rows, _ in self._judged([self._with_hashes(checked, lines)]):
+            self._write(rows)
 
     def segments(self) -> list[Segment]:
         """Finish every segment, oldest day first."""
@@ -140,30 +186,22 @@ class ImportJob:
             writer.close()
             if not kept:
                 writer.path.unlink(missing_ok=True)
+        pa.default_memory_pool().release_unused()  # applying the runs needs the memory next
         if self._rejects is not None:
             self._rejects.close()
             if not kept:
                 self._rejects.path.unlink(missing_ok=True)
 
-    def _new(self, runs: pl.DataFrame) -> pl.DataFrame:
-        """The runs to be stored, with `id_hash` and `replaces_started_at`; the others are counted."""
-        pairs = md5_pairs(runs.select(pl.concat_str("source", pl.lit(id_text("", "")), "id")).to_series())
-        batch = IdBatch(
-            high=pairs["high"].to_numpy(),
-            low=pairs["low"].to_numpy(),
-            content_hash=(pairs["high"] if self._ids_hash_rows() else content_hashes(runs)).to_numpy(),
-            is_final=(runs["status"] != "running").to_numpy(),
-            started_at_us=runs["started_at"].dt.epoch("us").to_numpy(),
-        )
-        judged = judge_batch(batch, [*self.setting.stored, *self.new_ids.tables])
-        self.new_ids.add(batch.table(judged.kept))
+    def _new(self, batch: Hashed) -> pl.DataFrame:
+        """The runs to be stored, with `replaces_started_at`; the others are counted."""
+        judged = judge_batch(batch.ids, [*self.setting.stored, *self.new_ids.tables])
+        self.new_ids.add(batch.ids.table(judged.kept))
         self.report.duplicates += int(judged.duplicate.sum())
         self.report.replaced += int((judged.replaces_started_at_us >= 0).sum())
         if judged.conflict.any():
-            self._refuse(runs.filter(pl.Series(judged.conflict)), "id", pl.col("id"), _CONFLICT)
+            self._refuse(batch.runs.filter(pl.Series(judged.conflict)), "id", pl.col("id"), _CONFLICT)
         replaces = pl.Series(np.where(judged.replaces_started_at_us < 0, 0, judged.replaces_started_at_us))
-        marked = runs.with_columns(
-            pairs["high"].alias("id_hash"),
+        marked = batch.runs.with_columns(
             pl.when(pl.Series(judged.replaces_started_at_us >= 0))
             .then(replaces.cast(UTC_US))
             .alias("replaces_started_at"),
@@ -181,21 +219,24 @@ class ImportJob:
         self._refuse(runs.filter(result.too_large.is_not_null()), "credits", pl.lit(""), _TOO_LARGE)
         return result.rated.filter(result.too_large.is_null())
 
-    def _store(self, rated: pl.DataFrame) -> None:
-        if not rated.height:
-            return
+    def _placed(self, rated: pl.DataFrame) -> pl.DataFrame:
+        """The rows as the archive holds them, by start."""
         self.report.accepted += rated.height
         self.report.unpriced += rated["credits_nano"].null_count()
-        self._note_range(rated)
-        if self.setting.import_id is None:
-            return
-        rows = stored_rows(
+        if rated.height:
+            self._note_range(rated)
+        return stored_rows(
             rated,
             account=self.setting.account.id,
             zone=self.setting.account.zone,
             ingested_at=self.setting.now,
             import_id=self.setting.import_id,
         ).sort("started_at")
+
+    def _write(self, rows: pl.DataFrame) -> None:
+        """Append rows to the segments of their days, unless this is a dry run."""
+        if self.setting.import_id is None:
+            return
         for (day,), part in rows.partition_by("day", as_dict=True, maintain_order=True).items():
             if day not in self._writers:
                 name = f"import-{self.setting.import_id}"

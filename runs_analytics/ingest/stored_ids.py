@@ -45,21 +45,30 @@ class IdTable:
         return cls(np.ascontiguousarray(high[order]), rest)
 
     @classmethod
-    def merged(cls, tables: Collection[IdTable]) -> IdTable:
-        """Several tables as one."""
+    def merged(cls, tables: list[IdTable]) -> IdTable:
+        """Several tables as one; the list is emptied on the way, so that little is held twice."""
         high = np.concatenate([t.high for t in tables]) if tables else np.empty(0, np.int64)
-        rest = np.concatenate([t.rest for t in tables]) if tables else np.empty(0, ROW)
         order = np.argsort(high, kind="stable")
-        return cls(high[order], rest[order])
+        place = np.empty(len(high), np.int64)
+        place[order] = np.arange(len(high))
+        rest = np.empty(len(high), ROW)
+        first = 0
+        while tables:
+            part = tables.pop(0).rest
+            rest[place[first : first + len(part)]] = part
+            first += len(part)
+        return cls(high[order], rest)
 
     def find(self, high: NDArray[np.int64], low: NDArray[np.int64]) -> NDArray[np.int64]:
         """The position of each id, or -1; all 128 bits are compared."""
         if not len(self.high):
             return np.full(len(high), -1, np.int64)
         last = len(self.high) - 1
-        at = np.searchsorted(self.high, high)
+        order = np.argsort(high)  # a search in order visits the table's memory in order
+        at = np.empty(len(high), np.int64)
+        at[order] = np.searchsorted(self.high, high[order])
         found = np.full(len(high), -1, np.int64)
-        open_rows = np.arange(len(high))
+        open_rows = np.flatnonzero(self.high[np.minimum(at, last)] == high)
         while len(open_rows):
             inside = np.minimum(at[open_rows], last)
             same_high = (at[open_rows] <= last) & (self.high[inside] == high[open_rows])

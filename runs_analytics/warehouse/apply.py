@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,9 @@ RUN_COLUMNS: Final = (
     "units, tags, reported_cost_nano, credits_nano, credits_version, credits_price, credits_lines, "
     "cost_nano, cost_source, cost_version, cost_price, cost_lines"
 )
+SORTED_ROWS: Final = 750_000
+"""Rows of segments that one INSERT sorts; sorting them takes some 1.5 KiB of memory each."""
+
 _SIGNED_STEPS: Final = ("changed_cube.sql", "add_rollup_quarter_hour.sql", "add_duration_histogram.sql")
 """Statements that sum the changed runs, times the sign."""
 
@@ -42,25 +46,35 @@ def apply_frame(warehouse: Warehouse, stored: pl.DataFrame, upto_seq: int, *, in
         if stored.height:
             connection.register("incoming_arrow", stored.to_arrow())
             connection.execute("CREATE OR REPLACE TEMP VIEW incoming AS SELECT * FROM incoming_arrow")
+            _insert_runs(connection)
             _apply(connection, in_order=in_order)
         crash_point("mid_apply")
         _set_applied(connection, upto_seq)
 
 
-def apply_segments(warehouse: Warehouse, files: Sequence[tuple[Path, int]], upto_seq: int) -> None:
+@dataclass(frozen=True, slots=True)
+class SegmentRows:
+    """An archive segment that is to be applied."""
+
+    path: Path
+    rows: int
+    seq: int
+    """What rows get that have no seq of their own."""
+
+
+def apply_segments(warehouse: Warehouse, files: Sequence[SegmentRows], upto_seq: int) -> None:
     """Apply archive segments, read by DuckDB itself.
 
     Args:
         warehouse: where to.
-        files: each segment with its seq, which rows that have none of their own get.
+        files: in order of day.
         upto_seq: the highest seq that is complete with these files.
     """
-    parts = " UNION ALL ".join(
-        f"SELECT * REPLACE (coalesce(seq, {seq:d}) AS seq) FROM read_parquet({quoted(path)})"  # noqa: S608
-        for path, seq in files
-    )
     with warehouse.transaction() as connection:
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {parts}")
+        for part in _batched_by_rows(files, SORTED_ROWS):
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(part)}")
+            _insert_runs(connection)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(files)}")
         _apply(connection, in_order=True)
         crash_point("mid_apply")
         _set_applied(connection, upto_seq)
@@ -96,9 +110,31 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
     return int(removed[0][0])
 
 
-def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
+def _batched_by_rows(files: Sequence[SegmentRows], rows: int) -> Iterator[list[SegmentRows]]:
+    """The files in stretches of at most that many rows, or of one file that has more."""
+    batch: list[SegmentRows] = []
+    for file in files:
+        if batch and sum(f.rows for f in batch) + file.rows > rows:
+            yield batch
+            batch = []
+        batch.append(file)
+    if batch:
+        yield batch
+
+
+def _rows_of(files: Sequence[SegmentRows]) -> str:
+    return " UNION ALL ".join(
+        f"SELECT * REPLACE (coalesce(seq, {file.seq:d}) AS seq) FROM read_parquet({quoted(file.path)})"  # noqa: S608
+        for file in files
+    )
+
+
+def _insert_runs(connection: duckdb.DuckDBPyConnection) -> None:
     order = "ORDER BY account, started_at"
     connection.execute(f"INSERT INTO runs BY NAME SELECT {RUN_COLUMNS} FROM incoming {order}")  # noqa: S608
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
     connection.execute(_statement("add_payloads.sql"))
     replaced = _set_replaced_aside(connection)
     _add_to_rollups(connection, "incoming", sign=1, is_delta=not in_order)
@@ -156,6 +192,7 @@ def _add_to_rollups(
         connection.execute(_statement(step), {"sign": sign, "is_delta": is_delta})
     for step in _CUBE_STEPS:
         connection.execute(_statement(step))
+    connection.execute("DROP TABLE changed_cube")  # it would stay in memory until the next transaction
 
 
 @cache

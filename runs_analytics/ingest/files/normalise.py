@@ -110,7 +110,7 @@ def _checked_columns(source: _Source, now: datetime, payload_bytes: int) -> dict
     source.judge.reject(
         columns["cached_tokens"] > columns["input_tokens"],
         "cached_tokens",
-        columns["cached_tokens"].cast(pl.String),
+        columns["cached_tokens"],
         "{value} cached tokens are more than the input tokens, which include the cached ones",
     )
     columns["units"] = _units(source)
@@ -188,14 +188,13 @@ class _Source:
     def bounded(self, field: str, given: pl.Series, places: int, most: int) -> pl.Series:
         """The same for values that are at hand."""
         number = scaled(given, places)
-        shown = as_text(given)
         bad = number.values.is_null() & ~number.missing
-        self.judge.reject(bad, field, shown, f"{{value}} is no number up to {most // 10**places:,}")
-        self.judge.reject(number.values < 0, field, shown, "{value} is negative")
+        self.judge.reject(bad, field, given, f"{{value}} is no number up to {most // 10**places:,}")
+        self.judge.reject(number.values < 0, field, given, "{value} is negative")
         limit = f"{{value}} is more than {most // 10**places:,}"
-        self.judge.reject(number.values > most, field, shown, limit)
+        self.judge.reject(number.values > most, field, given, limit)
         if field in QUANTITIES:
-            self.judge.reject(~number.whole, field, shown, "{value} is not a whole number")
+            self.judge.reject(~number.whole, field, given, "{value} is not a whole number")
         return number.values
 
 
@@ -233,9 +232,8 @@ def _status(source: _Source, given: pl.Series) -> pl.Series:
 def _times(source: _Source, now: datetime, *, is_running: pl.Series) -> dict[str, pl.Series]:
     started = _moments(source, "started_at")
     latest = now.astimezone(UTC).replace(tzinfo=None) + AHEAD
-    shown = started.cast(pl.String)
-    source.judge.reject(started < EARLIEST, "started_at", shown, "{value} is before 1990")
-    source.judge.reject(started > latest, "started_at", shown, "{value} is in the future")
+    source.judge.reject(started < EARLIEST, "started_at", started, "{value} is before 1990")
+    source.judge.reject(started > latest, "started_at", started, "{value} is in the future")
     ended = _moments(source, "ended_at")
     given = source.given("duration")
     duration = source.empty(pl.Int64())
@@ -244,15 +242,13 @@ def _times(source: _Source, now: datetime, *, is_running: pl.Series) -> dict[str
         if given.dtype == pl.Duration:
             given, places = given.dt.total_microseconds(), 0
         duration = source.bounded("duration", given, places, MAX_DURATION_US)
-    source.judge.reject(
-        ended < started, "ended_at", ended.cast(pl.String), "{value} is before the start of the run"
-    )
+    source.judge.reject(ended < started, "ended_at", ended, "{value} is before the start of the run")
     measured = (ended - started).cast(pl.Int64)
     duration = duration.fill_null(measured)
     source.judge.reject(
         duration > MAX_DURATION_US,
         "ended_at",
-        ended.cast(pl.String),
+        ended,
         "{value} is over ten years after the start",
     )
     # A running run has a duration so far, but no end.
@@ -266,14 +262,15 @@ def _moments(source: _Source, field: str) -> pl.Series:
         return source.empty(UTC_US)
     mapping = source.mapping
     moments = utc_moments(given, zone=mapping.zone, time_unit=mapping.time_unit, origin=mapping.origin)
-    shown = as_text(given)
-    missing = shown.is_null() | (shown.str.strip_chars() == "")
+    missing = given.is_null()
+    if given.dtype == pl.String:
+        missing = missing | (given.str.strip_chars() == "")
     if given.dtype.is_float():
         missing = missing | given.is_nan()
     if field in REQUIRED:
         source.judge.reject(missing, field, None, f"{field} is missing")
     wanted = "{value} is no time; write it as 2026-11-22T10:05:00Z, or give --time-unit when it is a number"
-    source.judge.reject(moments.is_null() & ~missing, field, shown, wanted)
+    source.judge.reject(moments.is_null() & ~missing, field, given, wanted)
     return moments
 
 

@@ -10,6 +10,7 @@ from typing import Final, Self
 import polars as pl
 
 from runs_analytics.ingest.files.batch import REJECTED_SCHEMA, SHOWN_CHARACTERS
+from runs_analytics.ingest.files.rowhash import as_text
 
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _QUOTED_CHARACTERS: Final = 60
@@ -31,14 +32,18 @@ class Judge:
         Args:
             bad: Boolean, one per row; null means good.
             field: the field of a run that cannot be filled.
-            values: String values to show, or None when there is nothing to show.
+            values: what to show, of any type, or None when there is nothing to show.
             reason: what is wrong and what would be right; `{value}` stands for the shown value.
         """
         bad = bad.fill_null(False) & self.good
         if not bad.any():
             return
         lines = self.lines.filter(bad)
-        shown = pl.repeat("", len(lines), eager=True) if values is None else values.filter(bad).fill_null("")
+        shown = (
+            pl.repeat("", len(lines), eager=True)
+            if values is None
+            else as_text(values.filter(bad)).fill_null("")
+        )
         before, has_value, after = reason.partition("{value}")
         quoted = "'" + shown.str.slice(0, _QUOTED_CHARACTERS) + "'"
         reasons = (before + quoted + after) if has_value else pl.repeat(reason, len(lines), eager=True)
