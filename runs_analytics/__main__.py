@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import sys
@@ -23,8 +24,11 @@ def main(arguments: Sequence[str]) -> int:
         settings = Settings.from_environment()
         given = parse(arguments)
         if given.command == "serve":
+            gc.disable()  # importing makes thousands of objects that stay, and looking through them takes its time
             from runs_analytics.server import serve  # the pages' libraries take seconds to import
 
+            gc.freeze()
+            gc.enable()
             return serve(settings, sample_runs=given.sample_runs)
         answered = control_socket.ask_server(
             settings.data_dir, arguments, os.getcwd(), sys.stdout, sys.stderr
@@ -49,5 +53,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] != ["serve"]:
+        # DuckDB imports pandas to look at any parameter, which takes a second; only the pages need it.
+        sys.modules["pandas"] = None  # type: ignore[assignment]
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     sys.exit(main(sys.argv[1:]))

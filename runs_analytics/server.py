@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import ipaddress
 import logging
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +21,6 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runs_analytics import composition
-from runs_analytics.api.application import create_api
 from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
@@ -34,6 +36,18 @@ from runs_analytics.warehouse.store import Warehouse
 log = logging.getLogger(__name__)
 
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
+LATER_MODULES: Final = (
+    "pandas",
+    "altair",
+    "runs_analytics.ui.navigation",
+    "runs_analytics.ui.breakdowns",
+    "runs_analytics.ui.figures",
+    "runs_analytics.ui.headlines",
+    "runs_analytics.ui.recent",
+    "runs_analytics.api.application",
+)
+"""What the first page needs, and then what the first call of the API needs."""
+
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -58,6 +72,24 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
+
+
+class Api:
+    """The API, imported and made when it is first asked, so that the first page need not wait for it."""
+
+    def __init__(self, runtime: ServedRuntime, metrics: Metrics) -> None:
+        self._runtime, self._metrics = runtime, metrics
+
+    @cached_property
+    def application(self) -> ASGIApp:
+        """The FastAPI application."""
+        from runs_analytics.api.application import create_api
+
+        return create_api(self._runtime, self._metrics)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on."""
+        await self.application(scope, receive, send)
 
 
 class ServedRuntime:
@@ -86,7 +118,7 @@ def create_app(running: Running) -> Any:
     """The whole ASGI application around running parts, which it stops at its end."""
     runtime = ServedRuntime(running)
     metrics = Metrics(runtime)
-    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", create_api(runtime, metrics))]
+    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", Api(runtime, metrics))]
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
@@ -112,6 +144,7 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
         sys.stderr.write(note + "\n")
     sys.stderr.write(f"Runs is ready at http://{settings.host}:{settings.port}\n")
     sys.stderr.flush()
+    threading.Thread(target=_import_the_rest, name="import-the-rest", daemon=True).start()
     config = uvicorn.Config(
         create_app(running),
         log_level="warning",
@@ -122,6 +155,12 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
     uvicorn.Server(config).run(sockets=[listener])
     composition.stop()
     return 0
+
+
+def _import_the_rest() -> None:
+    """Import what is needed later while the browser still fetches its files, or the first page waits for it."""
+    for module in LATER_MODULES:
+        importlib.import_module(module)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import sys
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import psycopg
 import sqlalchemy as sa
 
 from runs_analytics.errors import Damaged, RunsError, StorageFull, Unavailable
+
+if TYPE_CHECKING:
+    import psycopg
 
 _ROOM_BYTES: Final = 1_048_576
 """With less free space than this, SQLite's unspecific I/O errors mean a full disk."""
@@ -42,7 +45,10 @@ def store_failure(problem: BaseException, data_dir: Path) -> RunsError | None:
     cause = problem.orig if isinstance(problem, sa.exc.DBAPIError) else problem
     if isinstance(cause, sqlite3.Error):
         return _sqlite_failure(cause, data_dir)
-    if isinstance(cause, psycopg.Error):
+    driver = sys.modules.get(
+        "psycopg"
+    )  # without it loaded no problem can come from it, and a start is faster
+    if driver is not None and isinstance(cause, driver.Error):
         return _postgres_failure(cause, is_lost)
     if isinstance(cause, OSError) and cause.errno in _FULL:
         return _storage_full(cause)
@@ -70,7 +76,7 @@ def _postgres_failure(problem: psycopg.Error, is_lost: bool) -> RunsError | None
     if state in _POSTGRES_DAMAGED:
         return Damaged(f"PostgreSQL reports damage in the control store: {problem}. Restore a backup.")
     is_unreachable = state.startswith(_POSTGRES_UNREACHABLE) if state else True
-    if is_lost or (is_unreachable and isinstance(problem, psycopg.OperationalError)):
+    if is_lost or (is_unreachable and isinstance(problem, sys.modules["psycopg"].OperationalError)):
         return Unavailable(f"PostgreSQL cannot serve the control store: {problem}. Try again in a moment.")
     return None
 

@@ -19,9 +19,7 @@ from runs_analytics.exports.document import FORMATS, Document, ExportResult, For
 from runs_analytics.exports.json_file import write_json
 from runs_analytics.exports.manifest import Manifest, make_manifest, manifest_json
 from runs_analytics.exports.parquet_file import write_parquet
-from runs_analytics.exports.pdf_file import write_pdf
 from runs_analytics.exports.rows import TableReader
-from runs_analytics.exports.xlsx_file import write_xlsx
 from runs_analytics.zones import zone_named
 
 MEDIA_TYPES: Final[dict[str, str]] = {
@@ -127,12 +125,22 @@ def _write_one(document: Document, file_format: Format, readers: list[TableReade
     def manifest() -> Manifest:
         return make_manifest(document, readers, NOTES.get(file_format, ()))
 
+    def xlsx() -> None:
+        from runs_analytics.exports.xlsx_file import write_xlsx  # openpyxl is slow to import
+
+        write_xlsx(path, document, readers, manifest)
+
+    def pdf() -> None:
+        from runs_analytics.exports.pdf_file import write_pdf  # as is reportlab
+
+        write_pdf(path, document, readers, manifest)
+
     writers: dict[Format, Callable[[], None]] = {
         "csv": lambda: write_csv(path, readers[0]),
         "parquet": lambda: write_parquet(path, readers[0], manifest),
         "json": lambda: write_json(path, readers, document.zone, manifest),
-        "xlsx": lambda: write_xlsx(path, document, readers, manifest),
-        "pdf": lambda: write_pdf(path, document, readers, manifest),
+        "xlsx": xlsx,
+        "pdf": pdf,
     }
     writers[file_format]()
     return manifest()

@@ -16,9 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 import polars as pl
-from openpyxl.utils import get_column_letter
 
 from runs_analytics.errors import BadRequest, TooLarge
 from runs_analytics.ingest.files.batch import (
@@ -56,6 +54,8 @@ def read_workbook(path: Path, rows: int) -> Iterator[RawBatch]:
         BadRequest: when the workbook is damaged or its first sheet is empty.
         TooLarge: when it unpacks to more than MAX_UNPACKED_BYTES, as a zip bomb would.
     """
+    import openpyxl  # takes a fifth of a second, and few imports read a workbook
+
     _check_size(path)
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=False, keep_links=False)
@@ -116,7 +116,7 @@ class _Sheet:
                 what = (
                     "a formula; paste its value" if cell.data_type == "f" else "an error of the spreadsheet"
                 )
-                reason = f"cell {get_column_letter(position + 1)}{line} holds {what}"
+                reason = f"cell {cell.coordinate} holds {what}"
                 shown = (row[position] or "")[:SHOWN_CHARACTERS]
                 self.unusable.append((line, self.names[position], shown, reason))
         self.rows.append(row)
