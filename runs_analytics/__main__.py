@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 from runs_analytics.clock import system_clock
@@ -16,6 +17,18 @@ from runs_analytics.commands.parser import parse
 from runs_analytics.errors import RunsError
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+
+
+class WithoutPandas(MetaPathFinder):
+    """Says that there is no pandas: DuckDB imports it to look at any parameter, which takes a second.
+
+    Only the pages need it.
+    """
+
+    def find_spec(self, fullname: str, *_: object) -> None:
+        """Refuse pandas, pass everything else on."""
+        if fullname == "pandas":
+            raise ModuleNotFoundError("pandas is left out of commands", name=fullname)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -54,7 +67,6 @@ def main(arguments: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:2] != ["serve"]:
-        # DuckDB imports pandas to look at any parameter, which takes a second; only the pages need it.
-        sys.modules["pandas"] = None  # type: ignore[assignment]
+        sys.meta_path.insert(0, WithoutPandas())
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     sys.exit(main(sys.argv[1:]))

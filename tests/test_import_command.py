@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import openpyxl
@@ -143,3 +147,26 @@ def test_identical_rows_without_an_id_are_all_kept(runs: CommandLine, tmp_path: 
     path = log(tmp_path, "service,started_at\n" + row * 3)
     assert runs("import", path, "--account", "acme", "--json").json["accepted"] == 3
     assert runs("import", path, "--account", "acme", "--json").json["duplicates"] == 3
+
+
+def test_commands_work_in_a_process_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("id,service,started_at,cost\na,LLM,2026-01-05T10:00:00Z,0.25\n")
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "runs_analytics", *arguments],
+            cwd=Path(__file__).parents[1],
+            env={**os.environ, "RUNS_DATA_DIR": str(tmp_path / "data")},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    run("import", str(tmp_path / "log.csv"), "--account", "acme")
+    assert json.loads(run("totals", "--account", "acme", "--json"))["rows"] == 1
+    for file_format in ("csv", "xlsx", "pdf", "json", "parquet"):
+        out = tmp_path / file_format
+        query = "from=2026-01-01&to=2026-01-31"
+        run(*f"export --account acme --what runs --format {file_format} --query {query} --out {out}".split())
+        assert any(path.stat().st_size for path in out.iterdir())
+    run("verify")

@@ -37,5 +37,5 @@ def claims_after(
         run_claims.c.started_at_us,
         run_claims.c.is_final,
     ).where(run_claims.c.account_number == account_number(connection, scope), run_claims.c.seq > seq)
-    for part in connection.execute(query).partitions(rows):
+    for part in connection.execute(query, execution_options={"yield_per": rows}).partitions():
         yield [Claim(*row) for row in part]

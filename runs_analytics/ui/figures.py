@@ -13,9 +13,10 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.plan import Grain
+from runs_analytics.analytics.values import values_of
 from runs_analytics.exports.document import OTHER, BarChart
 from runs_analytics.selection import Selection
-from runs_analytics.ui import address, filters
+from runs_analytics.ui import address
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.measures import Measure
 from runs_analytics.ui.theme import current_theme
@@ -121,7 +122,7 @@ def show(
 
 def first_with_values(view: View, dimensions: Sequence[Dimension]) -> Dimension:
     """The first of the dimensions that tells runs of this account apart."""
-    return next((d for d in dimensions if len(filters.values_of(view.ask, d)) > 1), dimensions[0])
+    return next((d for d in dimensions if len(values_of(view.ask, d)) > 1), dimensions[0])
 
 
 def narrow_to(view: View, dimension: Dimension, splits: Sequence[Dimension]) -> Callable[[str], None]:
@@ -136,7 +137,7 @@ def named(frame: pl.DataFrame, dimension: Dimension) -> pl.DataFrame:
 
 def colours(view: View, dimension: Dimension, values: list[str]) -> Mapping[str, str]:
     """The colour of each value, the same on every page."""
-    known = [value_title(dimension, v) for v in filters.values_of(view.ask, dimension)]
+    known = [value_title(dimension, v) for v in values_of(view.ask, dimension)]
     return charts.colour_of(current_theme(), values, known)
 
 
@@ -213,9 +214,7 @@ def _narrow(
     splits: Sequence[Dimension],
 ) -> None:
     selection = view.selection
-    values = {
-        title: value for value, title in _names(dimension, filters.values_of(view.ask, dimension)).items()
-    }
+    values = {title: value for value, title in _names(dimension, values_of(view.ask, dimension)).items()}
     if (value := values.get(point.get("value", ""))) is not None:
         selection = selection.with_filter(dimension, [value])
     if grain and (bucket := point.get("bucket")):

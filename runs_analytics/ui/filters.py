@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from typing import Final
 
-import polars as pl
 import streamlit as st
 
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.values import values_of
 from runs_analytics.errors import BadSelection
 from runs_analytics.selection import MAX_FILTER_VALUES, Selection, normal_tags
 from runs_analytics.ui import address
 from runs_analytics.ui.words import DIMENSION_TITLES, PLURALS, escaped, filter_title, value_title
-from runs_analytics.vocabulary import DIMENSIONS, KINDS, STATUSES, Dimension
+from runs_analytics.vocabulary import DIMENSIONS, Dimension
 
 FILTER_NAMES: Final = (*DIMENSIONS, "tag")
-CLOSED: Final[dict[Dimension, tuple[str, ...]]] = {"kind": KINDS, "status": STATUSES}
 _TAGS: Final = "filter_tag"
 _PROBLEM: Final = "filter_problem"
 _OPEN: Final = "filters"
 _LABEL: Final = "filters_label"
-
-
-def values_of(ask: Ask, dimension: Dimension) -> list[str]:
-    """Every value that the account ever used, most runs first; kinds and statuses are the same everywhere."""
-    if dimension in CLOSED:
-        return list(CLOSED[dimension])
-    account = ask.scope.account
-    found = ask.kept(
-        "filters.values",
-        make=lambda: ask.warehouse.frame("values/by_dimension", {"account": account}),
-    )
-    return found.filter(pl.col("dimension") == dimension)["value"].to_list()
 
 
 @st.fragment

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -84,10 +83,6 @@ class Archive:
         return net_runs_of(
             pl.read_parquet(self.file(path), columns=["account", "day", "replaces_started_at"])
         )
-
-    def free_bytes(self) -> int:
-        """Free space of the disk."""
-        return shutil.disk_usage(self.folder).free
 
 
 class SegmentWriter:

@@ -66,12 +66,6 @@ def duration_bucket(duration_us: pl.Expr) -> pl.Expr:
     return pl.when(duration_us <= 0).then(ZERO_DURATION_BUCKET).otherwise(bucket).cast(pl.Int16)
 
 
-def bucket_value(bucket: pl.Expr) -> pl.Expr:
-    """The duration in microseconds that stands for a bucket: its geometric middle."""
-    middle = (pl.lit(math.log(DURATION_BUCKET_BASE)) * (bucket.cast(pl.Float64) + 0.5)).exp()
-    return pl.when(bucket == ZERO_DURATION_BUCKET).then(0.0).otherwise(middle)
-
-
 def local_day(frame: pl.DataFrame, zone: str) -> pl.Series:
     """The date of `quarter_hour` in a zone, as series `local_day`."""
     if not frame.height:
