@@ -4,7 +4,7 @@ import streamlit as st
 
 from runs_analytics.analytics import usage
 from runs_analytics.ui import breakdowns, controls, exporting, figures, parts
-from runs_analytics.ui.headlines import headline_cards, unpriced_note
+from runs_analytics.ui.headlines import headline_cards, main_measure, unpriced_note
 from runs_analytics.ui.measures import measures
 
 SPLITS = {
@@ -22,7 +22,8 @@ cards = headline_cards(view, ("credits", "cost", "runs", "agent_runs", "api_call
 parts.cards(cards)
 with st.container(horizontal=True):
     by = controls.choice("by", SPLITS, label="Split by")
-    main = controls.choice("measure", MEASURES, label="Measure")
+    default = "cost" if main_measure(view).name == "cost" else "credits"
+    main = controls.choice("measure", MEASURES, label="Measure", default=default)
 measure = measures(view.ask.currency)[main]
 grain = usage.suggested_grain(view.selection)
 

@@ -29,9 +29,9 @@ def by_value(view: View, dimension: Dimension, main: str, others: tuple[str, ...
         others: further measures, in their order.
     """
     known = measures(view.ask.currency)
-    shown = [known[name] for name in dict.fromkeys((main, *others))]
-    found = usage.by_value(view.ask, view.selection, dimension)
     totals = usage.totals(view.ask, view.selection)
+    shown = [known[name] for name in _priced((main, *others), totals)]
+    found = usage.by_value(view.ask, view.selection, dimension)
     frame = found.select("value", *_exact(shown), "unpriced_runs").with_columns(_share(main))
     columns = [Column("value", DIMENSION_TITLES[dimension], "text"), *_columns(shown)]
     columns.insert(2, Column("share", "Share", "percent"))
@@ -58,9 +58,9 @@ def by_value(view: View, dimension: Dimension, main: str, others: tuple[str, ...
 def by_slot(view: View, grain: Grain, names: tuple[str, ...]) -> ShownTable:
     """A row per local slot, newest last."""
     known = measures(view.ask.currency)
-    shown = [known[name] for name in dict.fromkeys(names)]
-    found = usage.over_time(view.ask, view.selection, grain)
     totals = usage.totals(view.ask, view.selection)
+    shown = [known[name] for name in _priced(names, totals)]
+    found = usage.over_time(view.ask, view.selection, grain)
     slot = pl.col("bucket").dt.strftime("%Y-%m-%d %H:%M" if grain == "hour" else "%Y-%m-%d")
     frame = found.select(slot.alias("value"), *_exact(shown))
     first = Column(
@@ -86,6 +86,12 @@ def without_price(view: View, dimension: Dimension) -> list[ShownTable]:
     ordered = frame.sort("unpriced_runs", "uncosted_runs", "value", descending=[True, True, False])
     sums = {name: int(frame[name].sum()) for name in names[1:]}
     return [ShownTable("without_price", "Without a price", columns, ordered, sums)]
+
+
+def _priced(names: tuple[str, ...], totals: usage.Totals) -> list[str]:
+    """The measures to show, each once: without credits or money when no run has any, which is not zero."""
+    without = {"credits": totals.unpriced_runs, "cost": totals.uncosted_runs}
+    return [n for n in dict.fromkeys(names) if n == names[0] or n not in without or without[n] < totals.runs]
 
 
 def _exact(shown: list[Measure]) -> list[pl.Expr]:

@@ -37,9 +37,9 @@ def headline_cards(view: View, names: Sequence[str]) -> list[Card]:
 
 
 def main_measure(view: View) -> Measure:
-    """What the page is drawn in: credits, or runs as long as nothing has a price."""
-    known = measures(view.ask.currency)
-    return known["credits" if usage.totals(view.ask, view.selection).credits else "runs"]
+    """What the page is drawn in: credits, or money as long as nothing has a price, or else runs."""
+    now = usage.totals(view.ask, view.selection)
+    return measures(view.ask.currency)["credits" if now.credits else "cost" if now.cost else "runs"]
 
 
 def unpriced_note(view: View) -> str | None:

@@ -129,6 +129,13 @@ def no_runs(session: Session, selection: Selection) -> None:
     with st.container(border=True):
         if whole is None:
             st.markdown(f"**{escaped(session.account.name)} has no runs yet.** Import a first file:")
+            st.page_link(
+                "pages/data.py",
+                label="Choose a file",
+                icon=":material/upload:",
+                query_params=address.shared(),
+            )
+            st.caption("or on the command line:")
             st.code(FIRST_IMPORT.replace("NAME", session.account.id), language="shell")
             return
         dates = fmt.date_range(whole.start, whole.end)
