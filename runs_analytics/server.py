@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runs_analytics import composition
+from runs_analytics.api.application import create_api
 from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
@@ -36,7 +36,7 @@ from runs_analytics.warehouse.store import Warehouse
 log = logging.getLogger(__name__)
 
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
-LATER_MODULES: Final = (
+PAGE_MODULES: Final = (
     "pandas",
     "altair",
     "runs_analytics.ui.navigation",
@@ -44,9 +44,10 @@ LATER_MODULES: Final = (
     "runs_analytics.ui.figures",
     "runs_analytics.ui.headlines",
     "runs_analytics.ui.recent",
-    "runs_analytics.api.application",
 )
-"""What the first page needs, and then what the first call of the API needs."""
+"""What the first page needs and is slow to import."""
+
+NO_PAGES: Final = ("/api", "/health", "/metrics")
 
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
@@ -74,22 +75,19 @@ class SecurityHeaders:
         await self.app(scope, receive, add if scope["type"] == "http" else send)
 
 
-class Api:
-    """The API, imported and made when it is first asked, so that the first page need not wait for it."""
+class PagesAhead:
+    """Imports what pages need at the first request for one, while the browser still fetches its files."""
 
-    def __init__(self, runtime: ServedRuntime, metrics: Metrics) -> None:
-        self._runtime, self._metrics = runtime, metrics
-
-    @cached_property
-    def application(self) -> ASGIApp:
-        """The FastAPI application."""
-        from runs_analytics.api.application import create_api
-
-        return create_api(self._runtime, self._metrics)
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._begun = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on."""
-        await self.application(scope, receive, send)
+        if not self._begun and scope["type"] == "http" and not scope["path"].startswith(NO_PAGES):
+            self._begun = True
+            threading.Thread(target=_import_pages, name="import-pages", daemon=True).start()
+        await self.app(scope, receive, send)
 
 
 class ServedRuntime:
@@ -118,14 +116,19 @@ def create_app(running: Running) -> Any:
     """The whole ASGI application around running parts, which it stops at its end."""
     runtime = ServedRuntime(running)
     metrics = Metrics(runtime)
-    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", Api(runtime, metrics))]
+    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", create_api(runtime, metrics))]
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
         composition.stop()
 
-    return st.App(str(APP), routes=routes, middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+    return st.App(
+        str(APP),
+        routes=routes,
+        middleware=[Middleware(SecurityHeaders), Middleware(PagesAhead)],
+        lifespan=lifespan,
+    )
 
 
 def serve(settings: Settings, *, sample_runs: int = 0) -> int:
@@ -144,7 +147,6 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
         sys.stderr.write(note + "\n")
     sys.stderr.write(f"Runs is ready at http://{settings.host}:{settings.port}\n")
     sys.stderr.flush()
-    threading.Thread(target=_import_the_rest, name="import-the-rest", daemon=True).start()
     config = uvicorn.Config(
         create_app(running),
         log_level="warning",
@@ -157,9 +159,8 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
     return 0
 
 
-def _import_the_rest() -> None:
-    """Import what is needed later while the browser still fetches its files, or the first page waits for it."""
-    for module in LATER_MODULES:
+def _import_pages() -> None:
+    for module in PAGE_MODULES:
         importlib.import_module(module)
 
 
