@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 import httpx
-from playwright.sync_api import Browser, Error, sync_playwright
+from playwright.sync_api import Browser, Error
 
 from benchmarks.report import Figure, Say
 from benchmarks.workspace import ACCOUNT, Workspace
@@ -26,10 +26,8 @@ USABLE: Final = '[data-testid="stApp"][data-test-script-state="notRunning"] h1'
 
 def measure(workspace: Workspace, say: Say) -> list[Figure]:
     """Start the server `STARTS` times; a browser that is open already looks at its first page."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser.find(), args=browser.ARGUMENTS)
+    with browser.started() as chromium:
         starts = [_start(workspace, chromium, say) for _ in range(STARTS)]
-        chromium.close()
     ready, usable = zip(*starts, strict=True)
     return [
         Figure(

@@ -22,7 +22,7 @@ cards = headline_cards(view, ("credits", "cost", "runs", "agent_runs", "api_call
 parts.cards(cards)
 with st.container(horizontal=True):
     by = controls.choice("by", SPLITS, label="Split by")
-    default = "cost" if main_measure(view).name == "cost" else "credits"
+    default = main_measure(view, tuple(MEASURES)).name
     main = controls.choice("measure", MEASURES, label="Measure", default=default)
 measure = measures(view.ask.currency)[main]
 grain = usage.suggested_grain(view.selection)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
@@ -25,11 +30,26 @@ def find() -> str | None:
     for name in NAMES:
         if path := shutil.which(name):
             return path
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if Path(path).exists() else None
+
+
+@contextmanager
+def started() -> Iterator[Browser]:
+    """A headless browser, ended afterwards."""
+    path = find()
+    assert path, "no Chromium; run `make browser`"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def metric(page: Page, label: str) -> str:
+    """What a headline card shows whose label begins so."""
+    card = page.locator('[data-testid="stMetric"]').filter(has_text=re.compile(rf"^{label}"))
+    return card.locator('[data-testid="stMetricValue"]').inner_text()
 
 
 def install() -> None:

@@ -18,7 +18,8 @@ import browser
 import openpyxl
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from browser import metric
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from serving import Server
 from warehouse_fixtures import NOW, SCOPE, fill
 
@@ -68,12 +69,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = browser.find()
-    assert path, "no Chromium; run `make browser`"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
-        yield started
-        started.close()
+    with browser.started() as chromium:
+        yield chromium
 
 
 @pytest.fixture
@@ -97,11 +94,6 @@ def is_ours(message: ConsoleMessage) -> bool:
     return message.type == "error" and not re.search(
         r"/\w+/_stcore/(health|host-config)", message.location["url"]
     )
-
-
-def metric(page: Page, label: str) -> str:
-    card = page.locator('[data-testid="stMetric"]').filter(has_text=re.compile(rf"^{label}"))
-    return card.locator('[data-testid="stMetricValue"]').inner_text()
 
 
 @pytest.mark.parametrize("width", [1440, 390])

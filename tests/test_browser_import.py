@@ -11,7 +11,7 @@ from typing import Any
 import browser
 import pytest
 from command_line import SHARED
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from serving import Server
 from test_real_logs import EXACT, reference
 
@@ -44,12 +44,10 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=browser.find(), args=browser.ARGUMENTS)
+    with browser.started() as chromium:
         opened = chromium.new_page(viewport={"width": 1440, "height": 2400})
         opened.set_default_timeout(WAIT_MS)
         yield opened
-        chromium.close()
 
 
 def totals_of(server: Server) -> dict[str, Any]:
@@ -79,11 +77,6 @@ def rest(page: Page) -> None:
     page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')")
 
 
-def outcome(page: Page, label: str) -> str:
-    card = page.locator('[data-testid="stMetric"]').filter(has_text=re.compile(rf"^{label}"))
-    return card.locator('[data-testid="stMetricValue"]').inner_text()
-
-
 def test_a_real_log_comes_in_by_hand_and_its_totals_agree(server: Server, page: Page, tmp_path: Path) -> None:
     page.goto(f"{server.address}/data?account=acme")
     page.locator('input[type="file"]').set_input_files(LOG)
@@ -96,19 +89,19 @@ def test_a_real_log_comes_in_by_hand_and_its_totals_agree(server: Server, page: 
 
     page.get_by_role("button", name="Check without storing").click()
     page.get_by_text("A check: nothing was stored.").wait_for()
-    assert (outcome(page, "Would be accepted"), outcome(page, "Rejected")) == ("13,767", "0")
+    assert (browser.metric(page, "Would be accepted"), browser.metric(page, "Rejected")) == ("13,767", "0")
     totals_with(server, 0)
 
     page.get_by_role("button", name="Import into acme").click()
     page.get_by_text("Imported. The runs are on the pages").wait_for()
-    assert (outcome(page, "Accepted"), outcome(page, "Rejected")) == ("13,767", "0")
+    assert (browser.metric(page, "Accepted"), browser.metric(page, "Rejected")) == ("13,767", "0")
     totals, expected = totals_with(server, 13_767), reference(tmp_path)
     assert {k: totals[k] for k in EXACT} == {k: expected[k] for k in EXACT}
     assert totals["duration"] == pytest.approx(expected["duration"], rel=0.01)
 
     page.get_by_role("button", name="Import into acme").click()
     page.get_by_text("Nothing new: no row of this file became a run.").wait_for()
-    assert (outcome(page, "Accepted"), outcome(page, "Duplicates")) == ("0", "13,767")
+    assert (browser.metric(page, "Accepted"), browser.metric(page, "Duplicates")) == ("0", "13,767")
 
     page.get_by_role("tab", name="Past imports").click()
     past = page.get_by_role("tabpanel", name="Past imports")

@@ -275,6 +275,12 @@ def test_tags_and_units_are_named_by_the_mapping(tmp_path: Path) -> None:
     assert found.problems == [(4, "'y' is no number up to 1,000,000,000")]
 
 
+def test_tags_are_in_order_of_their_whole_text_where_one_key_begins_another(tmp_path: Path) -> None:
+    path = csv_file(tmp_path, ["service,started_at,a,b", "api,2026-11-01,1,1", "api,2026-11-01,2,"])
+    mapping = ImportMapping.parse(["tag:env=a", "tag:env-x=b", "tag:env/y=b"])
+    assert import_file(path, mapping).runs["tags"].to_list() == [["env-x=1", "env/y=1", "env=1"], ["env=2"]]
+
+
 def test_long_payloads_are_cut_between_characters(tmp_path: Path) -> None:
     assert cut_text("é" * 40, 40) == "é" * 15 + CUT_MARK
     path = csv_file(tmp_path, ["service,started_at,input", "api,2026-11-01," + "é" * 500])

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
+from page_fixtures import APP, open_page, served
 from streamlit.testing.v1 import AppTest
 from warehouse_fixtures import NOW, SCOPE, fill
 
@@ -24,7 +24,6 @@ from runs_analytics.stores import Stores
 from runs_analytics.ui import exporting, figures, gate, tables
 from runs_analytics.ui import format as fmt
 
-APP = str(Path(__file__).parents[1] / "app.py")
 ROWS = 1500
 RANGE = {"from": ["2026-06-01"], "to": ["2026-08-31"]}
 SELECTED = Selection(date(2026, 6, 1), date(2026, 8, 31), "Europe/Berlin")
@@ -36,44 +35,14 @@ Open = Callable[..., AppTest]
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """The stores that the pages serve, with runs of one account, at a fixed moment."""
-    folder = tmp_path_factory.mktemp("pages")
-    (folder / "clock").write_text(NOW.isoformat())
-    with pytest.MonkeyPatch.context() as patch:
-        # A page under test has no browser, and so no address.
-        patch.setattr(gate, "require_this_machine", lambda: None)
-        patch.setattr(PagesManager, "__init__", _with_navigation(PagesManager.__init__))
-        patch.setenv("RUNS_DATA_DIR", str(folder / "data"))
-        patch.setenv("RUNS_CLOCK_FILE", str(folder / "clock"))
-        with Stores.open(Settings(folder / "data"), lambda: NOW) as filled:
-            fill(filled, rows=ROWS)
-        yield composition.current().stores
-        composition.stop()
+    with served(tmp_path_factory.mktemp("pages"), lambda filled: fill(filled, rows=ROWS)) as serving:
+        yield serving
 
 
 @pytest.fixture
 def opened(stores: Stores) -> Open:
     """Opens a page at an address."""
-
-    def open_page(page: str = "overview", **query: list[str]) -> AppTest:
-        app = AppTest.from_file(APP, default_timeout=60)
-        if page != "overview":
-            # The pages are known after the first run only.
-            app.run().switch_page(f"pages/{page}.py")
-        for name, values in query.items():
-            app.query_params[name.rstrip("_")] = values
-        return app.run()
-
-    return open_page
-
-
-def _with_navigation(made: Callable[..., None]) -> Callable[..., None]:
-    """AppTest forgets at every run that the pages come from st.navigation, and would skip app.py."""
-
-    def make(manager: PagesManager, *given: object, **named: object) -> None:
-        made(manager, *given, **named)
-        PagesManager.uses_pages_directory = False
-
-    return make
+    return lambda page="overview", **query: open_page(page, **query)
 
 
 def selected(**changes: list[str]) -> dict[str, list[str]]:

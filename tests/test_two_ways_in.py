@@ -20,30 +20,18 @@ from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+from runs_analytics.vocabulary import DIMENSIONS, QUANTITIES
 
 pytest_plugins = ("control_fixtures", "warehouse_fixtures")
 
 HTTP, FILE = Scope("http", "test"), Scope("file", "test")
 COMPARED = [
     "id",
-    "source",
-    "project",
-    "team",
-    "member",
-    "service",
-    "feature",
-    "agent",
-    "model",
-    "kind",
-    "status",
+    *DIMENSIONS,
     "started_at",
     "ended_at",
     "duration_us",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "request_bytes",
-    "response_bytes",
+    *QUANTITIES,
     "tags",
     "credits_nano",
     "credits_version",

@@ -8,18 +8,16 @@ from urllib.parse import parse_qs
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.commands.context import Context, Pace
+from runs_analytics.exports import export as write_export
+from runs_analytics.exports import subjects
 from runs_analytics.selection import Selection
 from runs_analytics.vocabulary import DIMENSIONS, Dimension
 
 SUBJECTS: Final = ("runs", *(f"by-{dimension}" for dimension in DIMENSIONS), "by-day")
-FORMATS: Final = ("csv", "xlsx", "pdf", "json", "parquet")
 
 
 def export(context: Context, given: Namespace) -> int:
     """Write a file and its manifest; the file's path goes to stdout."""
-    from runs_analytics.exports import export as write_export  # reportlab and openpyxl are slow to import
-    from runs_analytics.exports import subjects
-
     ask = Ask.of(context.stores, context.scope(given.account))
     today = context.stores.clock().astimezone(ask.local).date()
     selection = Selection.parse(parse_qs(given.query), today=today, zone=ask.zone)

@@ -11,6 +11,7 @@ from runs_analytics.commands import administration, demo, export, imports, total
 from runs_analytics.commands.context import Context
 from runs_analytics.control.keys import KEY_SCOPES
 from runs_analytics.errors import BadRequest
+from runs_analytics.exports import FORMATS
 
 Command = Callable[[Context, Namespace], int]
 
@@ -111,7 +112,7 @@ def _totals(parser: ArgumentParser) -> None:
 def _export(parser: ArgumentParser) -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--what", default="runs", choices=export.SUBJECTS)
-    parser.add_argument("--format", default="csv", choices=export.FORMATS)
+    parser.add_argument("--format", default="csv", choices=FORMATS)
     parser.add_argument(
         "--query", default="", metavar="ADDRESS", help="as a page's address: period=30d&service=LLM"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -45,10 +44,9 @@ def store_failure(problem: BaseException, data_dir: Path) -> RunsError | None:
     cause = problem.orig if isinstance(problem, sa.exc.DBAPIError) else problem
     if isinstance(cause, sqlite3.Error):
         return _sqlite_failure(cause, data_dir)
-    driver = sys.modules.get(
-        "psycopg"
-    )  # without it loaded no problem can come from it, and a start is faster
-    if driver is not None and isinstance(cause, driver.Error):
+    import psycopg  # here, because a start with SQLite need not wait for it
+
+    if isinstance(cause, psycopg.Error):
         return _postgres_failure(cause, is_lost)
     if isinstance(cause, OSError) and cause.errno in _FULL:
         return _storage_full(cause)
@@ -70,13 +68,15 @@ def _sqlite_failure(problem: sqlite3.Error, data_dir: Path) -> RunsError | None:
 
 
 def _postgres_failure(problem: psycopg.Error, is_lost: bool) -> RunsError | None:
+    import psycopg
+
     state = problem.sqlstate
     if state == _POSTGRES_FULL:
         return _storage_full(problem)
     if state in _POSTGRES_DAMAGED:
         return Damaged(f"PostgreSQL reports damage in the control store: {problem}. Restore a backup.")
     is_unreachable = state.startswith(_POSTGRES_UNREACHABLE) if state else True
-    if is_lost or (is_unreachable and isinstance(problem, sys.modules["psycopg"].OperationalError)):
+    if is_lost or (is_unreachable and isinstance(problem, psycopg.OperationalError)):
         return Unavailable(f"PostgreSQL cannot serve the control store: {problem}. Try again in a moment.")
     return None
 

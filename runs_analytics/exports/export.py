@@ -125,24 +125,21 @@ def _write_one(document: Document, file_format: Format, readers: list[TableReade
     def manifest() -> Manifest:
         return make_manifest(document, readers, NOTES.get(file_format, ()))
 
-    def xlsx() -> None:
-        from runs_analytics.exports.xlsx_file import write_xlsx  # openpyxl is slow to import
+    match file_format:
+        case "csv":
+            write_csv(path, readers[0])
+        case "parquet":
+            write_parquet(path, readers[0], manifest)
+        case "json":
+            write_json(path, readers, document.zone, manifest)
+        case "xlsx":
+            from runs_analytics.exports.xlsx_file import write_xlsx  # openpyxl is slow to import
 
-        write_xlsx(path, document, readers, manifest)
+            write_xlsx(path, document, readers, manifest)
+        case "pdf":
+            from runs_analytics.exports.pdf_file import write_pdf  # as is reportlab
 
-    def pdf() -> None:
-        from runs_analytics.exports.pdf_file import write_pdf  # as is reportlab
-
-        write_pdf(path, document, readers, manifest)
-
-    writers: dict[Format, Callable[[], None]] = {
-        "csv": lambda: write_csv(path, readers[0]),
-        "parquet": lambda: write_parquet(path, readers[0], manifest),
-        "json": lambda: write_json(path, readers, document.zone, manifest),
-        "xlsx": xlsx,
-        "pdf": pdf,
-    }
-    writers[file_format]()
+            write_pdf(path, document, readers, manifest)
     return manifest()
 
 

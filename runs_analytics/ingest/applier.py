@@ -19,7 +19,7 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.crash import crash_point
 from runs_analytics.ingest.accept import decode_bodies
 from runs_analytics.scope import Scope
-from runs_analytics.warehouse.apply import SegmentRows, apply_frame, apply_segments, undo_import
+from runs_analytics.warehouse.apply import SegmentRows, apply_frame, apply_segments, stretches, undo_import
 from runs_analytics.warehouse.archive import Archive
 from runs_analytics.warehouse.store import Warehouse
 from runs_analytics.warehouse.stored import SEGMENT_SCHEMA, stored_rows
@@ -96,11 +96,7 @@ class Applier:
         return Applied(rows[-1].seq, frame.height)
 
     def _apply_segments(self, segments: Sequence[Segment], left_out: set[str]) -> Applied:
-        taken: list[Segment] = []
-        for segment in segments:
-            if taken and sum(s.file.rows for s in taken) + segment.file.rows > SEGMENT_ROWS:
-                break
-            taken.append(segment)
+        taken = next(stretches(segments, SEGMENT_ROWS, lambda segment: segment.file.rows))
         kept = [s for s in taken if s.import_id not in left_out]
         files = [SegmentRows(self.archive.file(s.file.path), s.file.rows, s.last_seq) for s in kept]
         last = max(s.last_seq for s in taken)

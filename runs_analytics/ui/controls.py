@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -88,37 +88,33 @@ def open_page(title: str, *, live: bool = False) -> View:
 
 def choice(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
     """A segmented control whose value is a name of the page's address."""
-    value = address.choice(name, list(titles), default)
-    key = f"choice_{name}"
-    st.session_state[key] = value
-    st.segmented_control(
-        label,
-        list(titles),
-        format_func=titles.__getitem__,
-        key=key,
-        required=True,
-        wrap=True,
-        label_visibility="collapsed",
-        on_change=lambda: address.write({name: [st.session_state[key]]}),
-    )
+    value, widget = _of_address(name, titles, label, default)
+    st.segmented_control(**widget, required=True, wrap=True)
     return value
 
 
 def menu(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
     """A select box whose value is a name of the page's address."""
+    value, widget = _of_address(name, titles, label, default)
+    st.selectbox(**widget, width=190)
+    return value
+
+
+def _of_address(
+    name: str, titles: dict[str, str], label: str, default: str | None
+) -> tuple[str, dict[str, Any]]:
+    """The value of a name of the address, and what any widget needs that shows and changes it."""
     value = address.choice(name, list(titles), default)
     key = f"choice_{name}"
     st.session_state[key] = value
-    st.selectbox(
-        label,
-        list(titles),
-        format_func=titles.__getitem__,
-        key=key,
-        label_visibility="collapsed",
-        width=190,
-        on_change=lambda: address.write({name: [st.session_state[key]]}),
-    )
-    return value
+    return value, {
+        "label": label,
+        "options": list(titles),
+        "format_func": titles.__getitem__,
+        "key": key,
+        "label_visibility": "collapsed",
+        "on_change": lambda: address.write({name: [st.session_state[key]]}),
+    }
 
 
 def grain(view: View) -> Grain:

@@ -36,10 +36,10 @@ def headline_cards(view: View, names: Sequence[str]) -> list[Card]:
     return [_card(known[name], view, now, before, slots, grain) for name in names]
 
 
-def main_measure(view: View) -> Measure:
-    """What the page is drawn in: credits, or money as long as nothing has a price, or else runs."""
+def main_measure(view: View, names: Sequence[str] = ("credits", "cost", "runs")) -> Measure:
+    """What the page is drawn in: the first of the measures that is not zero, or else the first."""
     now = usage.totals(view.ask, view.selection)
-    return measures(view.ask.currency)["credits" if now.credits else "cost" if now.cost else "runs"]
+    return measures(view.ask.currency)[next((n for n in names if getattr(now, n)), names[0])]
 
 
 def unpriced_note(view: View) -> str | None:

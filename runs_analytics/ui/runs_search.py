@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
@@ -14,8 +14,8 @@ import polars as pl
 
 from runs_analytics.analytics import history, usage
 from runs_analytics.analytics.asking import Ask
-from runs_analytics.errors import RunsError
 from runs_analytics.selection import Selection
+from runs_analytics.ui.background import Background
 from runs_analytics.warehouse.store import Cancelled
 
 MOST_FOUND: Final = 1_000
@@ -27,8 +27,11 @@ _UNWATCHED_SECONDS: Final = 30.0
 
 
 @dataclass
-class Search:
-    """A search under way; its thread writes, pages read."""
+class Search(Background):
+    """A search under way."""
+
+    thread_name = "history-search"
+    failure = "The search failed. The server's log says where; try again."
 
     ask: Ask
     selection: Selection
@@ -41,35 +44,21 @@ class Search:
     back_to: date | None = None
     """The oldest local day that is searched."""
 
-    is_done: bool = False
-    is_cancelled: bool = False
-    problem: RunsError | None = None
     watched_at: float = field(default_factory=time.monotonic)
     _ticket: str = field(default_factory=lambda: secrets.token_hex(8))
-    _thread: threading.Thread | None = None
 
     @property
     def matches(self) -> int:
         """How many runs were found so far."""
         return sum(frame.height for frame in self.found)
 
-    def start(self) -> None:
-        """Begin in a thread of its own."""
-        self._thread = threading.Thread(target=self._run, name="history-search", daemon=True)
-        self._thread.start()
-
-    def wait(self, seconds: float) -> None:
-        """Give a quick search the time to end."""
-        if self._thread is not None:
-            self._thread.join(seconds)
-
     def cancel(self) -> None:
         """Stop, keeping what was found."""
-        self.is_cancelled = True
+        super().cancel()
         self.ask.warehouse.cancel(self._ticket)
 
-    def _run(self) -> None:
-        try:
+    def _work(self) -> None:
+        with suppress(Cancelled):
             for part, runs in stretches(self.ask, self.selection):
                 if self._is_over():
                     return
@@ -81,12 +70,6 @@ class Search:
                         return
                 self.searched_runs += runs
                 self.back_to = part.start
-        except Cancelled:
-            self.is_cancelled = True
-        except RunsError as problem:
-            self.problem = problem
-        finally:
-            self.is_done = True
 
     def _is_over(self) -> bool:
         # A tab that is closed says nothing; it only stops looking.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import duckdb
 import polars as pl
@@ -15,6 +15,8 @@ import polars as pl
 from runs_analytics.crash import crash_point
 from runs_analytics.warehouse.connection import quoted
 from runs_analytics.warehouse.store import Warehouse
+
+_T = TypeVar("_T")
 
 RUN_COLUMNS: Final = (
     "account, day, local_day, quarter_hour, started_at, ended_at, id_hash, seq, ingested_at, import_id, "
@@ -62,6 +64,18 @@ class SegmentRows:
     """What rows get that have no seq of their own."""
 
 
+def stretches(items: Sequence[_T], most_rows: int, rows_of: Callable[[_T], int]) -> Iterator[list[_T]]:
+    """The items in stretches of at most that many rows, or of one item that has more."""
+    stretch: list[_T] = []
+    for item in items:
+        if stretch and sum(map(rows_of, stretch)) + rows_of(item) > most_rows:
+            yield stretch
+            stretch = []
+        stretch.append(item)
+    if stretch:
+        yield stretch
+
+
 def apply_segments(warehouse: Warehouse, files: Sequence[SegmentRows], upto_seq: int) -> None:
     """Apply archive segments, read by DuckDB itself.
 
@@ -71,7 +85,7 @@ def apply_segments(warehouse: Warehouse, files: Sequence[SegmentRows], upto_seq:
         upto_seq: the highest seq that is complete with these files.
     """
     with warehouse.transaction() as connection:
-        for part in _batched_by_rows(files, SORTED_ROWS):
+        for part in stretches(files, SORTED_ROWS, lambda file: file.rows):
             connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(part)}")
             _insert_runs(connection)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(files)}")
@@ -108,18 +122,6 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
         _add_to_rollups(connection, "restored", sign=1)
         _set_applied(connection, upto_seq)
     return int(removed[0][0])
-
-
-def _batched_by_rows(files: Sequence[SegmentRows], rows: int) -> Iterator[list[SegmentRows]]:
-    """The files in stretches of at most that many rows, or of one file that has more."""
-    batch: list[SegmentRows] = []
-    for file in files:
-        if batch and sum(f.rows for f in batch) + file.rows > rows:
-            yield batch
-            batch = []
-        batch.append(file)
-    if batch:
-        yield batch
 
 
 def _rows_of(files: Sequence[SegmentRows]) -> str:

@@ -52,9 +52,8 @@ def connect(config: WarehouseConfig) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     if config.threads:
         connection.execute(f"SET threads = {config.threads:d}")
-    connection.execute(
-        "SET enable_external_file_cache = false"
-    )  # each segment is read once, then never again
+    # Each segment is applied once and then never read again.
+    connection.execute("SET enable_external_file_cache = false")
     connection.execute(f"SET temp_directory = {quoted(config.path.with_suffix('.tmp'))}")
     if config.kind == LAKE:
         _attach_lake(connection, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -285,8 +286,7 @@ def _units(source: _Source) -> pl.Series:
         )
         for f in fields
     ]
-    # concat_arr and list.eval take a fifth of the time of concat_list and list.drop_nulls.
-    return frame.select(pl.concat_arr(each).arr.to_list().list.eval(pl.element().drop_nulls())).to_series()
+    return frame.select(_listed(each)).to_series()
 
 
 def _tags(source: _Source) -> pl.Series:
@@ -300,7 +300,12 @@ def _tags(source: _Source) -> pl.Series:
         columns.append(
             (field.removeprefix("tag:") + "=" + texts.names(given, field, source.judge)).alias(field)
         )
-    each = pl.concat_arr(pl.all()).arr.to_list().list.eval(pl.element().drop_nulls())
+    each = _listed([pl.all()])
     if any("=" in field for field in fields):  # only then can the values decide the order
         each = each.list.sort()
     return pl.DataFrame(columns).select(each).to_series()
+
+
+def _listed(each: Sequence[pl.Expr]) -> pl.Expr:
+    """The values of a row that are there, as a list; a fifth of the time of concat_list and list.drop_nulls."""
+    return pl.concat_arr(each).arr.to_list().list.eval(pl.element().drop_nulls())
