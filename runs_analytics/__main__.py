@@ -20,15 +20,12 @@ from runs_analytics.stores import Stores
 
 
 class WithoutPandas(MetaPathFinder):
-    """Says that there is no pandas: DuckDB imports it to look at any parameter, which takes a second.
-
-    Only the pages need it.
-    """
+    """Says that there is no pandas: DuckDB would import it to look at any parameter, which takes a second."""
 
     def find_spec(self, fullname: str, *_: object) -> None:
         """Refuse pandas, pass everything else on."""
         if fullname == "pandas":
-            raise ModuleNotFoundError("pandas is left out of commands", name=fullname)
+            raise ModuleNotFoundError("Runs leaves pandas out", name=fullname)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,8 +35,10 @@ def main(arguments: Sequence[str]) -> int:
         given = parse(arguments)
         if given.command == "serve":
             gc.disable()  # importing makes thousands of objects that stay, and looking through them takes its time
-            from runs_analytics.server import serve  # the pages' libraries take seconds to import
+            # Here, because commands need not wait for the libraries of pages.
+            from runs_analytics.server import import_pages, serve
 
+            import_pages()
             gc.freeze()
             gc.enable()
             return serve(settings, sample_runs=given.sample_runs)
@@ -66,7 +65,6 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["serve"]:
-        sys.meta_path.insert(0, WithoutPandas())
+    sys.meta_path.insert(0, WithoutPandas())
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,6 @@ import ipaddress
 import logging
 import socket
 import sys
-import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,17 +36,13 @@ log = logging.getLogger(__name__)
 
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
 PAGE_MODULES: Final = (
-    "pandas",
-    "altair",
     "runs_analytics.ui.navigation",
     "runs_analytics.ui.breakdowns",
     "runs_analytics.ui.figures",
     "runs_analytics.ui.headlines",
     "runs_analytics.ui.recent",
 )
-"""What the first page needs and is slow to import."""
-
-NO_PAGES: Final = ("/api", "/health", "/metrics")
+"""What the first page imports, with the libraries of charts and tables."""
 
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
@@ -73,21 +68,6 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
-
-
-class PagesAhead:
-    """Imports what pages need at the first request for one, while the browser still fetches its files."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self._begun = False
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on."""
-        if not self._begun and scope["type"] == "http" and not scope["path"].startswith(NO_PAGES):
-            self._begun = True
-            threading.Thread(target=_import_pages, name="import-pages", daemon=True).start()
-        await self.app(scope, receive, send)
 
 
 class ServedRuntime:
@@ -126,9 +106,15 @@ def create_app(running: Running) -> Any:
     return st.App(
         str(APP),
         routes=routes,
-        middleware=[Middleware(SecurityHeaders), Middleware(PagesAhead)],
+        middleware=[Middleware(SecurityHeaders)],
         lifespan=lifespan,
     )
+
+
+def import_pages() -> None:
+    """Import ahead what the first page would import while somebody waits for it."""
+    for module in PAGE_MODULES:
+        importlib.import_module(module)
 
 
 def serve(settings: Settings, *, sample_runs: int = 0) -> int:
@@ -157,11 +143,6 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
     uvicorn.Server(config).run(sockets=[listener])
     composition.stop()
     return 0
-
-
-def _import_pages() -> None:
-    for module in PAGE_MODULES:
-        importlib.import_module(module)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -19,6 +19,7 @@ from runs_analytics.ui.data_draft import (
     suggested_status,
 )
 from runs_analytics.ui.data_upload import Upload, on_disk, values_of
+from runs_analytics.ui.tables import grid
 from runs_analytics.ui.words import shortened, value_title
 from runs_analytics.vocabulary import STATUSES
 
@@ -190,4 +191,4 @@ def _extras(draft: Draft) -> None:
 def preview_table(draft: Draft) -> None:
     """The first rows of the file."""
     parts.title_row("First rows", note=f"{len(draft.preview.columns)} columns")
-    st.dataframe(draft.preview.rows, hide_index=True, height="content", placeholder="")
+    grid(draft.preview.rows, height="content", placeholder="")

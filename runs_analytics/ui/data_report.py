@@ -13,6 +13,7 @@ from runs_analytics.ui import address, parts
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.session import Session
+from runs_analytics.ui.tables import grid
 from runs_analytics.ui.words import escaped
 
 
@@ -113,5 +114,5 @@ def _rejections(report: ImportReport) -> None:
     ]
     st.markdown("\n".join(lines))
     parts.title_row("Examples", note=f"the first {len(report.shown)}")
-    st.dataframe(shown_rejections(report), hide_index=True)
+    grid(shown_rejections(report))
     rejects_button(report.rejects_path, f"import-{report.import_id}", "report_rejects")

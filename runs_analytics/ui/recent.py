@@ -11,6 +11,7 @@ from runs_analytics.analytics import history
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import navigation
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.tables import grid
 from runs_analytics.ui.words import value_title
 from runs_analytics.vocabulary import NONE, Status
 from runs_analytics.zones import zone_named
@@ -47,14 +48,13 @@ def recent_runs(view: View) -> None:
         width=105,
     )
     shown = [_shown(run, view.selection.zone, view.session.now) for run in found]
-    st.dataframe(
+    grid(
         [{name: run[name] for name in run if any(other[name] for other in shown)} for run in shown],
         column_config={
             "Status": status,
             "Duration": st.column_config.TextColumn("Duration", alignment="right"),
             "Credits": st.column_config.TextColumn("Credits", alignment="right"),
         },
-        hide_index=True,
         key=_KEY,
         on_select="rerun",
         selection_mode="single-cell",

@@ -13,6 +13,7 @@ from runs_analytics.money.rating import RatingLine, explain
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts
 from runs_analytics.ui.runs_detail import OpenRun
+from runs_analytics.ui.tables import grid
 from runs_analytics.ui.words import escaped
 
 _UNITS: Final = {RUN: "run", DURATION_S: "second"}
@@ -85,9 +86,8 @@ def _part(run: OpenRun, book: PriceBook) -> None:
         return
     version, lines = found
     right = st.column_config.TextColumn
-    st.dataframe(
+    grid(
         shown_lines(lines, run.row[f"{kind}_nano"]),
-        hide_index=True,
         height="content",
         column_config={name: right(name, alignment="right") for name in ("Quantity", "Price", "Amount")},
     )

@@ -13,6 +13,7 @@ from runs_analytics.analytics.history import RunRef
 from runs_analytics.exports.document import amount
 from runs_analytics.ui import address, navigation
 from runs_analytics.ui import format as fmt
+from runs_analytics.ui.tables import grid
 from runs_analytics.ui.words import value_title
 from runs_analytics.vocabulary import NONE, Dimension, Status
 from runs_analytics.zones import zone_named
@@ -77,10 +78,9 @@ def show_runs(
             on_column(chosen["columns"][0])
 
     # Cells are not selectable: the keyboard selects the cell it merely passes, and would open that run.
-    event = st.dataframe(
+    event = grid(
         [{name: row[name] for name in names} for row in rows],
         column_config=_column_config(button_key),
-        hide_index=True,
         height="content" if len(rows) <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX,
         key=key,
         on_select=clicked,

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
+import pyarrow as pa
 import streamlit as st
 
 from runs_analytics.exports.document import Column, Table
@@ -45,7 +46,7 @@ class ShownTable:
         config = {c.name: column_config(c, currency) for c in self.columns}
         height: Any = "content" if shown.height <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX
         if on_row is None:
-            st.dataframe(shown, column_config=config, hide_index=True, height=height, placeholder=fmt.ABSENT)
+            grid(shown, column_config=config, height=height, placeholder=fmt.ABSENT)
             return
         totals_rows = shown.height - self.frame.height
         values = self.frame[self.columns[0].name].to_list()
@@ -55,10 +56,9 @@ class ShownTable:
             if value is not None:
                 on_row(value)
 
-        st.dataframe(
+        grid(
             shown,
             column_config=config,
-            hide_index=True,
             height=height,
             key=key,
             on_select=clicked,
@@ -74,6 +74,12 @@ class ShownTable:
             pl.col(c.name).cast(pl.Float64) * factor.get(c.kind, 1.0) if c.kind in number else pl.col(c.name)
             for c in self.columns
         )
+
+
+def grid(rows: pl.DataFrame | Sequence[Mapping[str, Any]], **options: Any) -> Any:
+    """`st.dataframe` of rows that go to the browser as they are; any other way it imports pandas for a second."""
+    arrow = rows.to_arrow() if isinstance(rows, pl.DataFrame) else pa.Table.from_pylist(list(rows))
+    return st.dataframe(arrow, lazy=False, hide_index=True, **options)
 
 
 def clicked_value(cells: Sequence[tuple[int, str]], values: Sequence[str], totals_rows: int) -> str | None:
