@@ -57,6 +57,25 @@ def test_money_shows_its_currency_and_never_hides_a_small_amount(
 
 
 @pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        ("–", "–"),
+        ("6.5 %", "6.5 %"),
+        ("589,240,917", "589,240,917"),
+        ("5,892,409,173", "5.89 B"),
+        ("$123,456.78", "$123,456.78"),
+        ("$1,234,567.89", "$1.23 M"),
+        ("CHF 123,456.78", "CHF 123.46 k"),
+        ("-$1,234,567.89", "-$1.23 M"),
+        ("5,892,409,173,000,000,000", "5,892,409.17 T"),
+        ("less than nothing", "less than nothing"),
+    ],
+)
+def test_only_a_long_number_is_shortened_to_fit_a_card(number: str, expected: str) -> None:
+    assert text.fitted(number) == expected
+
+
+@pytest.mark.parametrize(
     ("duration_us", "expected"),
     [
         (0, "0 s"),

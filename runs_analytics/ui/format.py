@@ -6,6 +6,7 @@ of a billionth become one with `from_nano`. What is not known reads `ABSENT`.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
@@ -20,6 +21,12 @@ _SYMBOLS: Final = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "�
 _WITHOUT_CENTS: Final = ("JPY", "KRW")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TENTH: Final = Decimal("0.1")
+_HUNDREDTH: Final = Decimal("0.01")
+_LONG_NUMBER: Final = re.compile(r"(?P<symbol>[^\d.,]*)(?P<whole>\d{1,3}(,\d{3})+)(\.\d+)?")
+_POWERS: Final = ("k", "M", "B", "T")
+_MOST_CHARACTERS: Final = 11
+"""What a card shows of a number before the browser cuts it."""
+
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Wide enough for every digit of a sum of 38."""
 
@@ -62,6 +69,16 @@ def money(amount: Decimal | None, currency: str) -> str:
 def integer(count: int | None) -> str:
     """A whole number, thousands separated."""
     return ABSENT if count is None else f"{count:,}"
+
+
+def fitted(number: str) -> str:
+    """A number's text as it fits into a card: a long one in thousands, millions, billions or trillions."""
+    found = _LONG_NUMBER.fullmatch(number)
+    if found is None or len(number) <= _MOST_CHARACTERS:
+        return number
+    amount = Decimal(found["whole"].replace(",", ""))
+    power = min(amount.adjusted() // 3, len(_POWERS))
+    return f"{found['symbol']}{_rounded(amount.scaleb(-3 * power), _HUNDREDTH):,f} {_POWERS[power - 1]}"
 
 
 def duration(duration_us: float | None) -> str:

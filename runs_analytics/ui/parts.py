@@ -50,15 +50,21 @@ def cards(shown: Sequence[Card]) -> None:
         for card in shown:
             st.metric(
                 card.label,
-                card.value,
+                fmt.fitted(card.value),
                 card.change,
                 delta_color="red" if card.is_worse else "gray",
-                help=card.help,
+                help=_help(card),
                 border=True,
                 height="stretch",
                 chart_data=list(card.course) if len(card.course) > 1 else None,
                 chart_type="area",
             )
+
+
+def _help(card: Card) -> str | None:
+    """What the card says when asked, with every digit where the number was shortened."""
+    exact = None if fmt.fitted(card.value) == card.value else f"Exactly {escaped(card.value)}."
+    return " ".join(text for text in (exact, card.help) if text) or None
 
 
 def two_cards() -> tuple[DeltaGenerator, DeltaGenerator]:
