@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from operator import itemgetter
 from typing import Final, Literal
 
 import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
 
 from runs_analytics.control.accounts import account_number
 from runs_analytics.control.schema import run_claims
@@ -100,12 +103,13 @@ def judge(runs: Sequence[ClaimedRun], used: Mapping[RunId, StoredRun]) -> list[V
     Args:
         used: what is stored of the ids that are in use.
     """
-    state = dict(used)
+    state: dict[RunId, StoredRun | ClaimedRun] = dict(used)
     verdicts = []
     for run in runs:
-        verdict = _verdict(run, state.get(run.id))
+        run_id = run.id
+        verdict = _verdict(run, state.get(run_id))
         if verdict.is_stored:
-            state[run.id] = StoredRun(run.content_hash, run.is_final, run.started_at_us)
+            state[run_id] = run
         verdicts.append(verdict)
     return verdicts
 
@@ -147,8 +151,8 @@ def record_claims(
         NotFound: when the account does not exist.
     """
     number = account_number(connection, scope)
-    fresh: list[dict[str, int | bool]] = []
-    changed: list[dict[str, int | bool]] = []
+    fresh: list[dict[str, int]] = []
+    changed: list[dict[str, int]] = []
     for run in {run.id: run for run in runs}.values():
         (changed if run.id in claimed else fresh).append(
             {
@@ -161,17 +165,39 @@ def record_claims(
                 "new_seq": seq,
             }
         )
-    if fresh:
-        connection.execute(_INSERT, fresh)
-    if changed:
-        connection.execute(_REPLACE, changed)
+    for statement, rows in ((_INSERT, fresh), (_REPLACE, changed)):
+        if rows:
+            _write(connection, statement, rows)
 
 
-def _verdict(run: ClaimedRun, stored: StoredRun | None) -> Verdict:
+def _write(connection: sa.Connection, statement: sa.Insert | sa.Update, rows: list[dict[str, int]]) -> None:
+    """Execute a statement for rows of integers; by SQLAlchemy each would cost as much as hashing its run."""
+    text, names = _driver_sql(statement, connection.dialect)
+    if names is None:
+        connection.exec_driver_sql(text, rows)
+    else:
+        values = itemgetter(*names)
+        connection.exec_driver_sql(text, [values(row) for row in rows])
+
+
+@lru_cache(maxsize=8)
+def _driver_sql(statement: sa.Insert | sa.Update, dialect: sa.Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """The statement as a driver takes it, and its parameters' order where they have no names."""
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    return str(compiled), None if compiled.positiontup is None else tuple(compiled.positiontup)
+
+
+_ACCEPTED: Final = Verdict("accepted")
+_DUPLICATE: Final = Verdict("duplicate")
+_CONFLICT: Final = Verdict("conflict")
+
+
+def _verdict(run: ClaimedRun, stored: StoredRun | ClaimedRun | None) -> Verdict:
     if stored is None:
-        return Verdict("accepted")
+        return _ACCEPTED
     if stored.content_hash == run.content_hash and stored.is_final == run.is_final:
-        return Verdict("duplicate")
+        return _DUPLICATE
     if run.is_final and not stored.is_final:
         return Verdict("replaces_running", stored.started_at_us)
-    return Verdict("conflict")
+    return _CONFLICT

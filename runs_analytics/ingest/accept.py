@@ -217,16 +217,16 @@ class _Batch:
         self._answers[place] = Rejected(run_id, rejection.field, rejection.value, rejection.reason)
 
     def add(self, place: int, run: ParsedRun, rated: Mapping[str, Any], ingested_at: datetime) -> None:
-        """Take one run that is to be stored unless its id is in use."""
+        """Take one run that is to be stored unless its id is in use; it is completed in place."""
         high, low = id_pair(run)
         claim = ClaimedRun(
             high, low, content_hash(run), run["status"] != "running", microseconds(run["started_at"])
         )
         self.claims.append(claim)
         self._places.append(place)
-        self._runs.append(
-            {**run, **rated, "ingested_at": ingested_at, "replaces_started_at": None, "id_hash": high}
-        )
+        run |= rated
+        run |= {"ingested_at": ingested_at, "replaces_started_at": None, "id_hash": high}
+        self._runs.append(run)
 
     def body(self, verdicts: Sequence[Verdict]) -> bytes:
         """The inbox row of the runs that are stored."""

@@ -7,7 +7,6 @@ with every number kept as it was written, so that only the runs concerned are re
 from __future__ import annotations
 
 import json
-import re
 import zlib
 from dataclasses import dataclass
 from typing import Any, Final
@@ -45,7 +44,8 @@ _CHUNK_BYTES: Final = 2**20
 _QUOTE, _COLON, _COMMA = b'":,'
 _NOT_STRUCTURE: Final = bytes(set(range(256)) - set(b'[]{}":,'))
 _DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(code) in "0123456789." else ord(" ") for code in range(256))
-_LONG_NUMBER: Final = re.compile(rb"[\s:,\[]-?[0-9.]{%d}" % _INEXACT_DIGITS)
+_LONG_NUMBER: Final = b"0" * _INEXACT_DIGITS
+_BEFORE_NUMBER: Final = b" \t\r\n:,["
 _STEPS: Final = np.array([(chr(code) in "[{") - (chr(code) in "]}") for code in range(256)], np.int8)
 
 
@@ -221,9 +221,22 @@ def _quickly(parts: list[bytes], text: bytes, shape: Shape) -> list[object] | No
         values = [orjson.loads(part) for part in parts]
     except orjson.JSONDecodeError:
         return None
-    if b"0" * _INEXACT_DIGITS in text.translate(_DIGITS_AS_ZEROS) and _LONG_NUMBER.search(text):
+    if _has_long_number(text):
         return None
     return values if sum(map(_key_count, values)) == shape.keys else None
+
+
+def _has_long_number(text: bytes) -> bool:
+    """Whether something in JSON looks like a number that a float may not hold exactly; texts may as well."""
+    shape = text.translate(_DIGITS_AS_ZEROS)
+    at = shape.find(_LONG_NUMBER)
+    while at >= 0:
+        before = text[max(0, at - 2) : at].removesuffix(b"-")[-1:]
+        if not before or before in _BEFORE_NUMBER:
+            return True
+        end = shape.find(b" ", at)
+        at = shape.find(_LONG_NUMBER, end) if end >= 0 else -1
+    return False
 
 
 def _settled(items: list[object], shape: Shape, *, levels_around: int) -> list[object]:

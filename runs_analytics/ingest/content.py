@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import Any, Final
 
 import polars as pl
@@ -20,6 +21,7 @@ _FIELDS: Final = "\x00"
 _ITEMS: Final = "\x01"
 EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - run frames hold UTC without a zone
 _MICROSECOND: Final = timedelta(microseconds=1)
+_values: Final = itemgetter(*RUN_SCHEMA)
 
 
 def microseconds(moment: datetime) -> int:
@@ -34,8 +36,8 @@ def id_pair(run: Mapping[str, Any]) -> tuple[int, int]:
 
 def content_hash(run: Mapping[str, Any]) -> int:
     """Signed 64-bit hash of a row of a run frame."""
-    values = [run[name] for name in RUN_SCHEMA]
-    return md5_pair(_FIELDS.join([v if type(v) is str else _text(v) for v in values]))[0]
+    texts = [v if type(v) is str else "" if v is None else _text(v) for v in _values(run)]
+    return md5_pair(_FIELDS.join(texts))[0]
 
 
 def content_hashes(runs: pl.DataFrame) -> pl.Series:
@@ -45,9 +47,9 @@ def content_hashes(runs: pl.DataFrame) -> pl.Series:
 
 
 def _text(value: Any) -> str:
-    """The canonical text of a value that is not text itself."""
-    if value is None:
-        return ""
+    """The canonical text of a value that is neither text nor None."""
+    if type(value) is int:
+        return str(value)
     if type(value) is datetime:
         return str((value - EPOCH) // _MICROSECOND)
     if type(value) is list:

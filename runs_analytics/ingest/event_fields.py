@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from runs_analytics.errors import BadRequest
@@ -105,12 +106,26 @@ def kind_of(value: object) -> str:
 def _name(value: object, _: EventRules) -> str | None:
     if type(value) is not str:
         raise _wrong(value, "text in quotes")
-    text = value.strip()
+    return _known_name(value)
+
+
+def _id(value: object, _: EventRules) -> str | None:
+    if type(value) is not str:
+        raise _wrong(value, "text in quotes")
+    return _checked_name(value)
+
+
+def _checked_name(given: str) -> str | None:
+    text = given.strip()
     if len(text) > MAX_TEXT:
         raise Refused(f"This has {len(text):,} characters; at most {MAX_TEXT}.")
     if not text.isprintable() and _CONTROL.search(text):
         raise Refused("This holds a control character such as NUL or a line break, or half a surrogate pair.")
     return text or None
+
+
+_known_name: Final = lru_cache(maxsize=16_384)(_checked_name)
+"""For what comes again and again, unlike ids."""
 
 
 def _one_of(known: tuple[str, ...]) -> Reader:
@@ -201,7 +216,7 @@ def _parsed(parse: Callable[[str, str], Any], text: str) -> Any:
 def _units(value: object, rules: EventRules) -> list[dict[str, Any]]:
     quantities: dict[str, int] = {}
     for name, unit, given in _entries(value, "units", "quantities by unit name", MAX_UNITS, rules):
-        quantities[unit] = _inner(f"units.{name}", _amount_nano, given, rules)
+        quantities[unit] = _inner("units", name, _amount_nano, given, rules)
     return [{"name": name, "quantity_nano": quantities[name]} for name in sorted(quantities)]
 
 
@@ -210,7 +225,7 @@ def _tags(value: object, rules: EventRules) -> list[str]:
     for name, key, given in _entries(value, "tags", "texts by tag key", MAX_TAGS, rules):
         if "=" in key:
             raise Refused("The key of a tag holds no '='.", field=f"tags.{name}", value=name)
-        text = _inner(f"tags.{name}", _name, given, rules)
+        text = _inner("tags", name, _name, given, rules)
         if text is not None:
             tags.append(f"{key}={text}")
     tags.sort()
@@ -228,7 +243,7 @@ def _entries(
     seen: set[str] = set()
     entries = []
     for name, given in value.items():
-        kept = _inner(f"{field}.{name}", _name, name, rules)
+        kept = _inner(field, name, _name, name, rules)
         if kept is None or kept in seen:
             raise Refused("A name is empty or given twice.", field=f"{field}.{name}", value=name)
         seen.add(kept)
@@ -237,12 +252,12 @@ def _entries(
     return entries
 
 
-def _inner(field: str, read: Reader, value: object, rules: EventRules) -> Any:
+def _inner(field: str, name: str, read: Reader, value: object, rules: EventRules) -> Any:
     """Read a value inside a field, so that a problem names its place."""
     try:
         return read(value, rules)
     except Refused as problem:
-        problem.field, problem.value = field, value
+        problem.field, problem.value = f"{field}.{name}", value
         raise
 
 
@@ -271,11 +286,11 @@ def _fields() -> dict[str, Field]:
     amount = {"type": ["string", "number"], "description": "At most 9 decimals; text keeps it exact."}
     closed = {"status": STATUSES, "kind": KINDS}
     fields = {
-        "id": Field("id", _name, text | {"description": "Unique per account and source, for ever."}),
+        "id": Field("id", _id, text | {"description": "Unique per account and source, for ever."}),
         "started_at": Field("started_at", _moment, moment),
         "ended_at": Field("ended_at", _moment, moment),
         "duration_ms": Field("duration_us", _duration_us, {"type": "number", "minimum": 0}),
-        "parent_id": Field("parent_id", _name, text),
+        "parent_id": Field("parent_id", _id, text),
     }
     for dimension in DIMENSIONS:
         known = closed.get(dimension)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Literal, Self, cast
@@ -196,6 +196,8 @@ class PriceBook:
     versions: tuple[PriceVersion, ...] = ()
     """Sorted by start, then number: of two that start together the higher number is valid."""
 
+    _hash: int = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         if self.kind not in BOOK_KINDS:
             raise BadRequest(
@@ -206,10 +208,12 @@ class PriceBook:
             raise BadRequest("A cost book has no credit_rate; its amounts are money.", field="credit_rate")
         ordered = tuple(sorted(self.versions, key=lambda version: (version.valid_from, version.version)))
         object.__setattr__(self, "versions", ordered)
+        # Books key the cache of compiled ones at every rating, so hashing must not walk all prices.
+        numbers = tuple(version.version for version in ordered)
+        object.__setattr__(self, "_hash", hash((self.kind, numbers)))
 
     def __hash__(self) -> int:
-        # Books key the cache of compiled ones at every rating, so hashing must not walk all prices.
-        return hash((self.kind, tuple(version.version for version in self.versions)))
+        return self._hash
 
     def at(self, moment: datetime) -> PriceVersion | None:
         """The version valid at an aware moment, or None before the first one."""
