@@ -177,3 +177,61 @@ price_versions = sa.Table(
     sa.Column("created_by", sa.Text, nullable=False),
     sa.CheckConstraint("book IN ('credits', 'cost')", name="book"),
 )
+
+grants = sa.Table(
+    "grants",
+    metadata,
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("amount_nano", sa.BigInteger, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("effective_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment),  # null: never
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.CheckConstraint("kind IN ('allowance', 'purchase', 'promotion')", name="kind"),
+    sa.CheckConstraint("amount_nano > 0", name="amount_nano"),
+)
+
+ledger_entries = sa.Table(
+    "ledger_entries",
+    metadata,
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),  # from 1, without gaps
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("grant_id", sa.Text),  # null: usage that no grant covered, and what settles it
+    sa.Column("amount_nano", sa.BigInteger, nullable=False),  # what it adds to the balance
+    sa.Column("posted_at", Moment, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("first_seq", sa.BigInteger),  # of usage: the inbox rows that it stands for
+    sa.Column("last_seq", sa.BigInteger),
+    sa.Column("refers_to", sa.BigInteger),  # number of the entry that it takes back or pays
+    sa.Column("note", sa.Text, nullable=False),
+    sa.CheckConstraint(
+        "kind IN ('grant', 'usage', 'overage', 'expiry', 'void', 'refund', 'correction')", name="kind"
+    ),
+    sa.ForeignKeyConstraint(["account", "grant_id"], ["grants.account", "grants.id"]),
+    sa.Index(None, "account", "grant_id"),
+    sa.Index(None, "account", "refers_to"),
+)
+
+grant_balances = sa.Table(
+    "grant_balances",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    sa.Column("grant_id", sa.Text, primary_key=True),
+    sa.Column("left_nano", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("left_nano >= 0", name="left_nano"),
+    sa.ForeignKeyConstraint(["account", "grant_id"], ["grants.account", "grants.id"]),
+)
+
+ledger_heads = sa.Table(
+    "ledger_heads",
+    metadata,
+    sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
+    sa.Column("last_number", sa.BigInteger, nullable=False),
+    sa.Column("overage_nano", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("overage_nano >= 0", name="overage_nano"),
+)
