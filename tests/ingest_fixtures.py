@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account, create_account, get_account
 from runs_analytics.control.claims import RunId, StoredRun
 from runs_analytics.control.inbox import pending
@@ -18,8 +19,10 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.import_job import Books
 from runs_analytics.ingest.inbox_bodies import decode_bodies
+from runs_analytics.money.grants import Grant
 from runs_analytics.money.price_book import Component, Price, PriceBook, PriceVersion
 from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import NANO
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 ACME = Scope("acme", "key:test", "ingest")
@@ -79,3 +82,19 @@ class Setting:
         with self.control.read() as connection:
             rows = pending(connection, OPERATOR, 0, 1_000)
         return decode_bodies([(row.seq, row.account, row.body) for row in rows])
+
+    def grant(self, credits: int) -> None:  # noqa: A002 - what is given
+        """Give credits to the account."""
+        given = Grant("g", "purchase", credits * NANO, 10, NOW, None, NOW)
+        self.control.write(lambda c: ledger.add_grant(c, ACME, given))
+
+    def balance(self) -> ledger.Balance:
+        """The account's balance, after its sums were compared with its entries."""
+        with self.control.read() as connection:
+            ledger.check_ledger(connection, ACME)
+            return ledger.balance(connection, ACME, now=NOW)
+
+    def entries(self) -> tuple[ledger.Entry, ...]:
+        """The account's ledger, newest first."""
+        with self.control.read() as connection:
+            return ledger.entries(connection, ACME)

@@ -26,6 +26,7 @@ from runs_analytics.money.price_book import PriceBook
 from runs_analytics.money.rating import rate_run
 from runs_analytics.run_frame import RATED_SCHEMA, RUN_SCHEMA
 from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import NANO
 
 TEN_O_CLOCK = datetime(2026, 11, 22, 10)  # noqa: DTZ001 - run frames hold UTC without a zone
 
@@ -130,6 +131,43 @@ def test_a_failed_commit_claims_nothing(setting: Setting, monkeypatch: pytest.Mo
         with pytest.raises(StorageFull):
             setting.send(event())
     assert statuses(setting.send(event())) == ["accepted"]
+
+
+def test_usage_is_posted_with_its_runs_once_an_account_has_a_grant(setting: Setting) -> None:
+    setting.send(event("before"))
+    assert setting.balance().settled_nano == 0
+    setting.grant(5)
+    setting.send(event("r1"), event("r2", status="running"), event("r3", model="other"))
+    setting.send(event("r1"))  # again
+    assert setting.balance().settled_nano == 3 * NANO
+    setting.send(event("r2"), event("r4"))
+    assert (setting.balance().settled_nano, setting.balance().overage_nano) == (-1 * NANO, 1 * NANO)
+    usage = [(e.kind, e.amount_nano // NANO, e.first_seq) for e in setting.entries() if e.kind != "grant"]
+    assert usage == [("overage", -1, 3), ("usage", -3, 3), ("usage", -2, 2)]
+
+
+def test_usage_is_not_posted_when_its_runs_are_not_stored(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting.grant(5)
+
+    def broken(*_: object, **__: object) -> None:
+        raise StorageFull("The disk is full.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("runs_analytics.ingest.accept.ledger.post_usage", broken)
+        with pytest.raises(StorageFull):
+            setting.send(event())
+    assert setting.inbox().height == 0
+    assert statuses(setting.send(event())) == ["accepted"]
+    assert setting.balance().settled_nano == 3 * NANO
+
+
+def test_more_than_64_bits_of_usage_in_one_request_is_posted_exactly(setting: Setting) -> None:
+    setting.grant(5)
+    setting.change_price("1")
+    setting.send(*[event(f"r{n}", output_tokens=10**9) for n in range(20)])
+    assert setting.balance().overage_nano == 20 * 10**18 - 5 * NANO
 
 
 def test_a_key_that_reads_may_not_send(setting: Setting) -> None:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -16,8 +17,19 @@ import httpx
 import pytest
 from serving import Server
 
+from runs_analytics.clock import system_clock
+from runs_analytics.control import ledger
+from runs_analytics.control.accounts import create_account
+from runs_analytics.money.grants import Grant
+from runs_analytics.money.price_book import RUN, Component, Price, PriceVersion
+from runs_analytics.scope import Scope
+from runs_analytics.settings import Settings
+from runs_analytics.stores import Stores
+from runs_analytics.vocabulary import NANO
+
 pytestmark = pytest.mark.alone
 
+ACME = Scope("acme", "test")
 SEEDS = int(os.environ.get("RUNS_TEST_KILLS", "20"))
 PASSES = 1 if SEEDS <= 20 else 3
 CLIENTS = 8
@@ -85,8 +97,28 @@ def stored_ids(data_dir: Path) -> Counter[str]:
         return Counter(row[0] for row in connection.execute("SELECT id FROM runs").fetchall())
 
 
+def price_a_run(data_dir: Path) -> None:
+    """An account whose runs cost half a credit each, and a grant that soon is used up."""
+    now = datetime.now(UTC)
+    half = Price("run", 100, (), (Component(RUN, Decimal("0.5")),))
+    given = Grant("given", "purchase", 100 * NANO, 10, now, None, now)
+    with Stores.open(Settings(data_dir), system_clock()) as stores:
+        stores.control.write(lambda c: create_account(c, ACME, now=now))
+        stores.add_price_version(ACME, "credits", PriceVersion(1, datetime(2026, 1, 1, tzinfo=UTC), (half,)))
+        stores.control.write(lambda c: ledger.add_grant(c, ACME, given))
+
+
+def check_ledger(data_dir: Path, runs: int) -> None:
+    """The ledger holds half a credit for each stored run, to the billionth, and its sums are right."""
+    with Stores.open(Settings(data_dir), system_clock()) as stores, stores.control.read() as connection:
+        ledger.check_ledger(connection, ACME)
+        found = ledger.balance(connection, ACME, now=datetime.now(UTC))
+    assert found.settled_nano == 100 * NANO - runs * NANO // 2
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
+    price_a_run(tmp_path / "data")
     server = Server(tmp_path / "data", RUNS_ARCHIVE_SECONDS="0.3")
     yield server
     server.kill()
@@ -120,6 +152,7 @@ def check(server: Server, acknowledged: list[str], clients: list[Client]) -> Non
     assert not [i for i, n in stored.items() if n > 1], "runs are stored twice"
     sent = set(acknowledged) | {str(run["id"]) for c in clients for batch in c.waiting for run in batch}
     assert set(stored) <= sent
+    check_ledger(Path(server.environment["RUNS_DATA_DIR"]), len(stored))
 
 
 def test_a_kill_at_any_moment_loses_and_doubles_nothing(server: Server) -> None:

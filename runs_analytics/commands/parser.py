@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from runs_analytics import __version__
-from runs_analytics.commands import administration, demo, export, imports, totals, upkeep
+from runs_analytics.commands import administration, demo, export, grants, imports, totals, upkeep
 from runs_analytics.commands.context import Context
 from runs_analytics.control.keys import KEY_SCOPES
 from runs_analytics.errors import BadRequest
 from runs_analytics.exports import FORMATS
+from runs_analytics.money.grants import GRANT_KINDS
 
 Command = Callable[[Context, Namespace], int]
 
@@ -51,6 +52,11 @@ def build_parser() -> ArgumentParser:
     _export(commands.add_parser("export", help="write runs or a breakdown to a file"))
     _accounts(commands.add_parser("accounts", help="create and list accounts"))
     _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
+    _grants(commands.add_parser("grants", help="give credits to an account, or take them"))
+    _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
+    entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
+    entries.add_argument("--limit", type=int, default=100)
+    _credits(entries, grants.show_ledger)
     _demo(commands.add_parser("demo", help="load a sample workspace"))
     verify = commands.add_parser("verify", help="compare warehouse, archive and inbox")
     verify.add_argument("--json", action="store_true")
@@ -147,6 +153,31 @@ def _keys(parser: ArgumentParser) -> None:
     revoke.add_argument("prefix")
     revoke.add_argument("--account", required=True)
     revoke.set_defaults(run=administration.keys_revoke)
+
+
+def _grants(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="add|void")
+    add = actions.add_parser("add", help="give credits; the grant's id goes to stdout")
+    add.add_argument("--account", required=True)
+    add.add_argument("--amount", required=True, help="credits, up to nine decimals")
+    add.add_argument("--kind", choices=GRANT_KINDS, default="purchase")
+    add.add_argument("--priority", type=int, default=100, help="1 burns first, 255 last")
+    add.add_argument("--effective-at", metavar="MOMENT", help="default: now")
+    add.add_argument("--expires-at", metavar="MOMENT", help="default: never")
+    add.add_argument("--id", help="default: a new one")
+    add.add_argument("--note", default="")
+    add.set_defaults(run=grants.grants_add)
+    void = actions.add_parser("void", help="take what is left of a grant")
+    void.add_argument("id")
+    void.add_argument("--account", required=True)
+    void.add_argument("--note", default="")
+    void.set_defaults(run=grants.grants_void)
+
+
+def _credits(parser: ArgumentParser, run: Callable[..., int]) -> None:
+    parser.add_argument("--account", required=True)
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
 
 
 def _demo(parser: ArgumentParser) -> None:

@@ -23,6 +23,7 @@ from runs_analytics.errors import BadRequest, Conflict, Damaged, NotFound
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.grants import Grant, burn
 from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 
 EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
 ENTRY_KINDS: Final[tuple[EntryKind, ...]] = get_args(EntryKind)
@@ -96,6 +97,11 @@ def add_grant(connection: sa.Connection, scope: Scope, grant: Grant, *, note: st
     return posted
 
 
+def is_kept(connection: sa.Connection, scope: Scope) -> bool:
+    """Whether the scope's account has a ledger: from its first grant on usage is posted."""
+    return _head(connection, scope)[0] > 0
+
+
 def post_usage(
     connection: sa.Connection,
     scope: Scope,
@@ -124,8 +130,10 @@ def post_usage(
     parts: list[tuple[EntryKind, str | None, int]] = [
         ("usage", grant_id, part) for grant_id, part in burnt.parts
     ]
-    if burnt.uncovered_nano:
-        parts.append(("overage", None, burnt.uncovered_nano))
+    whole, rest_nano = divmod(
+        burnt.uncovered_nano, MAX_AMOUNT_NANO
+    )  # an entry holds 64 bits, a batch may not
+    parts += [("overage", None, part) for part in [*[MAX_AMOUNT_NANO] * whole, rest_nano] if part]
     return _post(
         connection,
         scope,

@@ -41,6 +41,21 @@ class Moment(sa.types.TypeDecorator[datetime]):
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
+class WideInteger(sa.types.TypeDecorator[int]):
+    """A whole number of any size, stored as its digits; for sums that 64 bits may not hold."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> str | None:
+        """Its digits."""
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> int | None:
+        """The number of the digits."""
+        return None if value is None else int(value)
+
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -232,6 +247,5 @@ ledger_heads = sa.Table(
     metadata,
     sa.Column("account", sa.Text, sa.ForeignKey("accounts.id"), primary_key=True),
     sa.Column("last_number", sa.BigInteger, nullable=False),
-    sa.Column("overage_nano", sa.BigInteger, nullable=False),
-    sa.CheckConstraint("overage_nano >= 0", name="overage_nano"),
+    sa.Column("overage_nano", WideInteger, nullable=False),
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
@@ -185,7 +186,7 @@ class Accepter:
         return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
 
     def _append(self, connection: Connection, batch: _Batch) -> Appended:
-        return claim_and_append(
+        appended = claim_and_append(
             connection,
             batch.scope,
             batch.claims,
@@ -193,6 +194,10 @@ class Accepter:
             received_at=batch.now,
             imported=lambda ids: self._imported(batch.scope.account, ids),
         )
+        if appended.seq is not None and ledger.is_kept(connection, batch.scope):
+            used_nano, seq = batch.used_nano(appended.verdicts), appended.seq
+            ledger.post_usage(connection, batch.scope, used_nano, now=batch.now, first_seq=seq, last_seq=seq)
+        return appended
 
 
 class _Batch:
@@ -237,6 +242,14 @@ class _Batch:
             if verdict.is_stored:
                 stored.append(run)
         return encode_body(stored)
+
+    def used_nano(self, verdicts: Sequence[Verdict]) -> int:
+        """Credits of the runs that are stored; a running run is posted once it is final."""
+        return sum(
+            run["credits_nano"] or 0
+            for run, verdict in zip(self._runs, verdicts, strict=True)
+            if verdict.is_stored and run["status"] != "running"
+        )
 
     def settle(self, appended: Appended) -> None:
         """Answer every item that asked for its id."""

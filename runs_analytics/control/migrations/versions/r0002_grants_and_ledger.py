@@ -94,8 +94,7 @@ def _create_ledger() -> None:
             "account", sa.Text, sa.ForeignKey("accounts.id", name="fk_ledger_heads_account"), primary_key=True
         ),
         _bigint("last_number"),
-        _bigint("overage_nano"),
-        sa.CheckConstraint("overage_nano >= 0", name="ck_ledger_heads_overage_nano"),
+        _text("overage_nano"),
     )
 
 
