@@ -141,10 +141,20 @@ def test_a_refund_returns_what_was_taken_once(
             control_store.write(lambda c: void_grant(c, ACME, "g", now=NOW))
         else:
             number = use(control_store, amount_nano)[0].number
-    control_store.write(lambda c: refund(c, ACME, number, now=NOW))
+    control_store.write(lambda c: refund(c, ACME, [number], now=NOW))
     assert balance_of(control_store).settled_nano == left
     with pytest.raises(Conflict, match=f"Entry {number} was refunded by entry"):
-        control_store.write(lambda c: refund(c, ACME, number, now=NOW))
+        control_store.write(lambda c: refund(c, ACME, [number], now=NOW))
+
+
+def test_what_belongs_together_returns_before_it_pays_anything_else(control_store: ControlStore) -> None:
+    give(control_store, grant("g", 6, priority=20))
+    together = [entry.number for entry in use(control_store, 12)]
+    give(control_store, grant("paid", 1))
+    use(control_store, 1)
+    control_store.write(lambda c: refund(c, ACME, together, now=NOW))
+    assert left_of(control_store) == {"g": 6}
+    assert balance_of(control_store).settled_nano == 6
 
 
 def test_only_usage_itself_is_refunded(control_store: ControlStore) -> None:
@@ -152,7 +162,7 @@ def test_only_usage_itself_is_refunded(control_store: ControlStore) -> None:
     give(control_store, grant("g", 30))
     for number, says in ((2, "Entry 2 is grant;"), (3, "Entry 3 is usage for entry 1;")):
         with pytest.raises(Conflict, match=says):
-            control_store.write(lambda c, n=number: refund(c, ACME, n, now=NOW))
+            control_store.write(lambda c, n=number: refund(c, ACME, [n], now=NOW))
 
 
 def test_accounts_are_apart(control_store: ControlStore) -> None:
@@ -162,7 +172,7 @@ def test_accounts_are_apart(control_store: ControlStore) -> None:
     assert balance_of(control_store, scope=OTHER).settled_nano == 5
     for act in (
         lambda c: void_grant(c, OTHER, "h", now=NOW),
-        lambda c: refund(c, OTHER, 9, now=NOW),
+        lambda c: refund(c, OTHER, [9], now=NOW),
         lambda c: add_grant(c, Scope("nobody", "cli"), grant("g", 1)),
     ):
         with pytest.raises(NotFound):
@@ -305,8 +315,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def refund(self, place: int) -> None:
         if place < len(self.numbers):
             is_refused = place in self.refunded
-            for number in self.numbers[place]:
-                self.act(lambda c, n=number: refund(c, ACME, n, now=self.now), is_refused=is_refused)
+            numbers = self.numbers[place]
+            self.act(lambda c: refund(c, ACME, numbers, now=self.now), is_refused=is_refused)
             self.refunded.add(place)
             self.model.refund(place, self.now)
 

@@ -200,17 +200,36 @@ def void_grant(
 
 
 def refund(
-    connection: sa.Connection, scope: Scope, number: int, *, now: datetime, note: str = ""
+    connection: sa.Connection, scope: Scope, numbers: Sequence[int], *, now: datetime, note: str = ""
 ) -> tuple[Entry, ...]:
-    """Take back one entry of usage or overage, whole; what it burnt returns to its grant, as does what paid it.
+    """Take back entries of usage or overage, whole; what they burnt returns to its grants, as does what paid them.
 
-    Credits that return to a grant that has expired or is void are lost again at once.
+    Credits that return to a grant that has expired or is void are lost again at once; others first pay overage.
+
+    Args:
+        numbers: of entries that belong together, such as all of one request; all are refunded, or none.
 
     Raises:
         NotFound: when the account has no such entry.
-        Conflict: when it is no usage, was refunded before, or paid overage, which is refunded itself.
+        Conflict: when one is no usage, was refunded before, or paid overage, which is refunded itself.
     """
     catch_up(connection, scope, now=now)
+    new: list[Entry] = []
+    for number in dict.fromkeys(numbers):
+        taken_back: dict[str | None, int] = {}
+        for line in _refundable(connection, scope, number):
+            taken_back[line.grant_id] = taken_back.get(line.grant_id, 0) - line.amount_nano
+        new += [
+            Entry(0, "refund", grant_id, amount_nano, now, "", refers_to=number, note=note)
+            for grant_id, amount_nano in taken_back.items()
+            if amount_nano
+        ]
+    posted = _post(connection, scope, new)
+    return posted + _void_again(connection, scope, now) + catch_up(connection, scope, now=now)
+
+
+def _refundable(connection: sa.Connection, scope: Scope, number: int) -> list[Entry]:
+    """An entry of usage with those that paid for it."""
     entry = _entry(connection, scope, number)
     if entry.kind not in ("usage", "overage") or entry.refers_to is not None:
         of = "" if entry.refers_to is None else f" for entry {entry.refers_to}"
@@ -218,28 +237,13 @@ def refund(
             f"Entry {number} is {entry.kind}{of}; only usage itself can be refunded.", value=number
         )
     lines = [entry]
-    for row in connection.execute(
-        sa.select(ledger_entries).where(
-            ledger_entries.c.account == scope.account, ledger_entries.c.refers_to == number
-        )
-    ):
+    is_about = (ledger_entries.c.account == scope.account) & (ledger_entries.c.refers_to == number)
+    for row in connection.execute(sa.select(ledger_entries).where(is_about)):
         other = _read_entry(row)
         if other.kind == "refund":
             raise Conflict(f"Entry {number} was refunded by entry {other.number}.", value=number)
         lines.append(other)
-    taken_back: dict[str | None, int] = {}
-    for line in lines:
-        taken_back[line.grant_id] = taken_back.get(line.grant_id, 0) - line.amount_nano
-    posted = _post(
-        connection,
-        scope,
-        [
-            Entry(0, "refund", grant_id, amount_nano, now, "", refers_to=number, note=note)
-            for grant_id, amount_nano in taken_back.items()
-            if amount_nano
-        ],
-    )
-    return posted + _void_again(connection, scope, now) + catch_up(connection, scope, now=now)
+    return lines
 
 
 def _void_again(connection: sa.Connection, scope: Scope, now: datetime) -> tuple[Entry, ...]:
