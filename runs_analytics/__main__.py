@@ -36,9 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         if given.command == "serve":
             gc.disable()  # importing makes thousands of objects that stay, and looking through them takes its time
             # Here, because commands need not wait for the libraries of pages.
-            from runs_analytics.server import import_pages, serve
+            from runs_analytics.server import serve
 
-            import_pages()
             gc.freeze()
             gc.enable()
             return serve(settings, sample_runs=given.sample_runs)

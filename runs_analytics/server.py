@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import ipaddress
 import logging
 import socket
@@ -30,20 +29,14 @@ from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
 from runs_analytics.settings import Settings
+
+# Unused here: what the first page imports, so that nobody waits for it there.
+from runs_analytics.ui import breakdowns, figures, headlines, navigation, recent  # noqa: F401
 from runs_analytics.warehouse.store import Warehouse
 
 log = logging.getLogger(__name__)
 
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
-PAGE_MODULES: Final = (
-    "runs_analytics.ui.navigation",
-    "runs_analytics.ui.breakdowns",
-    "runs_analytics.ui.figures",
-    "runs_analytics.ui.headlines",
-    "runs_analytics.ui.recent",
-)
-"""What the first page imports, with the libraries of charts and tables."""
-
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -109,12 +102,6 @@ def create_app(running: Running) -> Any:
         middleware=[Middleware(SecurityHeaders)],
         lifespan=lifespan,
     )
-
-
-def import_pages() -> None:
-    """Import ahead what the first page would import while somebody waits for it."""
-    for module in PAGE_MODULES:
-        importlib.import_module(module)
 
 
 def serve(settings: Settings, *, sample_runs: int = 0) -> int:

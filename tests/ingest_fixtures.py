@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from runs_analytics.control import ledger
+from runs_analytics.control import ledger, ledger_lines
 from runs_analytics.control.accounts import Account, create_account, get_account
 from runs_analytics.control.claims import RunId, StoredRun
 from runs_analytics.control.inbox import pending
@@ -91,10 +91,10 @@ class Setting:
     def balance(self) -> ledger.Balance:
         """The account's balance, after its sums were compared with its entries."""
         with self.control.read() as connection:
-            ledger.check_ledger(connection, ACME)
+            ledger_lines.check_ledger(connection, ACME)
             return ledger.balance(connection, ACME, now=NOW)
 
-    def entries(self) -> tuple[ledger.Entry, ...]:
+    def entries(self) -> tuple[ledger_lines.Entry, ...]:
         """The account's ledger, newest first."""
         with self.control.read() as connection:
-            return ledger.entries(connection, ACME)
+            return ledger_lines.entries(connection, ACME)

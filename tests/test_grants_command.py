@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_what_is_given_is_the_balance_until_it_is_void(command: CommandLine) -> 
         (["--amount", "0"], 2, "amount is 0; use more than 0"),
         (["--amount", "1.0000000001"], 2, "at most 9 decimals"),
         (["--amount", "1", "--priority", "0"], 2, "priority is 0; use 1 to 255"),
-        (["--amount", "1", "--expires-at", "2026-12-01"], 2, "write a moment with its offset"),
+        (["--amount", "1", "--expires-at", "2026-12-01"], 2, "write it as 2026-11-22T00:00:00Z"),
         (["--amount", "1", "--expires-at", "2020-01-01T00:00:00Z"], 2, "use a moment after"),
     ],
 )
@@ -66,3 +67,15 @@ def test_an_unknown_account_is_said(command: CommandLine) -> None:
     for arguments in (["balance"], ["ledger"], ["grants", "void", "g"], ["grants", "add", "--amount", "1"]):
         done = command(*arguments, "--account", "nobody")
         assert (done.code, done.out) == (4, "")
+
+
+def test_verify_finds_a_balance_that_is_not_the_sum_of_its_lines(command: CommandLine) -> None:
+    command("grants", "add", "--account", "acme", "--amount", "5")
+    assert command("verify").code == 0
+    with sqlite3.connect(command.data_dir / "control.db") as connection:
+        connection.execute("UPDATE grant_balances SET left_nano = left_nano + 1")
+    found = command("verify", "--json")
+    assert (found.code, found.json["differences"]) == (
+        7,
+        ["The balances of 'acme' are not the sums of its ledger."],
+    )

@@ -20,16 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.ledger import (
     Balance,
-    Entry,
     add_grant,
     balance,
     catch_up,
-    check_ledger,
-    entries,
     post_usage,
     refund,
     void_grant,
 )
+from runs_analytics.control.ledger_lines import Entry, check_ledger, entries
 from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import Conflict, NotFound, RunsError
 from runs_analytics.money.grants import Grant

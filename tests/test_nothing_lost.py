@@ -18,7 +18,7 @@ import pytest
 from serving import Server
 
 from runs_analytics.clock import system_clock
-from runs_analytics.control import ledger
+from runs_analytics.control import ledger, ledger_lines
 from runs_analytics.control.accounts import create_account
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.price_book import RUN, Component, Price, PriceVersion
@@ -111,7 +111,7 @@ def price_a_run(data_dir: Path) -> None:
 def check_ledger(data_dir: Path, runs: int) -> None:
     """The ledger holds half a credit for each stored run, to the billionth, and its sums are right."""
     with Stores.open(Settings(data_dir), system_clock()) as stores, stores.control.read() as connection:
-        ledger.check_ledger(connection, ACME)
+        ledger_lines.check_ledger(connection, ACME)
         found = ledger.balance(connection, ACME, now=datetime.now(UTC))
     assert found.settled_nano == 100 * NANO - runs * NANO // 2
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import secrets
 from argparse import Namespace
-from datetime import datetime
 
 from runs_analytics.commands.context import Context
-from runs_analytics.control import ledger
-from runs_analytics.errors import BadRequest
+from runs_analytics.control import ledger, ledger_lines
 from runs_analytics.money.amounts import decimal_string, to_nano
 from runs_analytics.money.grants import Grant
+from runs_analytics.money.strict_json import json_moment
 
 
 def grants_add(context: Context, given: Namespace) -> int:
@@ -23,8 +22,8 @@ def grants_add(context: Context, given: Namespace) -> int:
         kind=given.kind,
         amount_nano=to_nano(given.amount, "amount"),
         priority=given.priority,
-        effective_at=_moment(given.effective_at, "effective-at") or now,
-        expires_at=_moment(given.expires_at, "expires-at"),
+        effective_at=now if given.effective_at is None else json_moment(given.effective_at, "effective-at"),
+        expires_at=None if given.expires_at is None else json_moment(given.expires_at, "expires-at"),
         created_at=now,
     )
     scope = context.scope(given.account)
@@ -85,7 +84,7 @@ def show_ledger(context: Context, given: Namespace) -> int:
     stores, scope = context.stores, context.scope(given.account)
     stores.account(scope)
     with stores.control.read() as connection:
-        found = ledger.entries(connection, scope, limit=given.limit)
+        found = ledger_lines.entries(connection, scope, limit=given.limit)
     if given.json:
         context.write_json(
             [{**dataclasses.asdict(entry), "amount": decimal_string(entry.amount_nano)} for entry in found]
@@ -97,19 +96,3 @@ def show_ledger(context: Context, given: Namespace) -> int:
             f"{decimal_string(entry.amount_nano)}"
         )
     return 0
-
-
-def _moment(text: str | None, name: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadRequest(
-            f"{name} is {text!r}; write a moment with its offset, such as 2026-12-01T00:00:00Z.",
-            field=name,
-            value=text,
-        )
-    return moment

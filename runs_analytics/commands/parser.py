@@ -58,7 +58,7 @@ def build_parser() -> ArgumentParser:
     entries.add_argument("--limit", type=int, default=100)
     _credits(entries, grants.show_ledger)
     _demo(commands.add_parser("demo", help="load a sample workspace"))
-    verify = commands.add_parser("verify", help="compare warehouse, archive and inbox")
+    verify = commands.add_parser("verify", help="compare warehouse, archive, inbox and ledgers")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run=upkeep.verify)
     rebuild = commands.add_parser("rebuild", help="make the warehouse anew from the archive")

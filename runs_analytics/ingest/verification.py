@@ -10,10 +10,13 @@ from typing import Any
 from runs_analytics.control.accounts import list_accounts
 from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
+from runs_analytics.control.ledger_lines import check_ledger
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.writer import Connection
 from runs_analytics.errors import Damaged
 from runs_analytics.ingest.applier import INBOX_ROWS, OPERATOR, inbox_frame
+from runs_analytics.scope import Scope
 from runs_analytics.warehouse.archive import Archive, net_runs_of
 from runs_analytics.warehouse.store import Warehouse
 
@@ -40,7 +43,7 @@ def verify_stores(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> Verification:
-    """Check every segment's hash and rows, the warehouse's runs against them by account and day, and its rollups.
+    """Check every segment, the warehouse's runs against them by account and day, its rollups, and the ledgers.
 
     Only what was applied before the check began is compared, so it may run while runs come in.
     """
@@ -50,7 +53,7 @@ def verify_stores(
         undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
         zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
         waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
-    differences: list[str] = []
+        differences = [text for account in zones if (text := _ledger_difference(connection, account))]
     expected: Counter[tuple[str, str]] = Counter()
     archived = 0
     for number, segment in enumerate(segments):
@@ -78,3 +81,11 @@ def verify_stores(
             )
     differences += warehouse.rollup_differences()
     return Verification(len(segments), archived, inbox, sum(found.values()), tuple(differences))
+
+
+def _ledger_difference(connection: Connection, account: str) -> str | None:
+    try:
+        check_ledger(connection, Scope(account, OPERATOR.actor))
+    except Damaged as problem:
+        return problem.message
+    return None

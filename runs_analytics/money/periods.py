@@ -36,10 +36,6 @@ class Period:
         """Local days in it."""
         return (self.last_day - self.first_day).days + 1
 
-    def days_left(self, day: date) -> int:
-        """Local days from that one to the last, both included; that day must be in the period."""
-        return (self.last_day - day).days + 1
-
 
 def period_of(moment: datetime, window: Window, zone: ZoneInfo) -> Period:
     """The period that an aware moment lies in.

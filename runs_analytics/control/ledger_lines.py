@@ -1,0 +1,216 @@
+"""The lines of the credit ledger and the sums that are kept of them, as the control store holds them.
+
+`grant_balances` and `ledger_heads` hold the sums; `post` moves them in the lines' own transaction and
+`check_ledger` compares. Which lines an act posts is decided in `ledger`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from runs_analytics.control.schema import grant_balances, grants, ledger_entries, ledger_heads
+from runs_analytics.errors import Damaged, NotFound
+from runs_analytics.money.grants import Grant
+from runs_analytics.scope import Scope
+
+EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is to be posted."""
+
+    kind: EntryKind
+    grant_id: str | None
+    """None: usage that no grant covered, and what takes it back."""
+
+    amount_nano: int
+    """What it adds to the balance."""
+
+    first_seq: int | None = None
+    last_seq: int | None = None
+    """Of usage: the inbox rows whose runs it stands for."""
+
+    refers_to: int | None = None
+    """Number of the entry that a refund takes back, or of the overage that usage of a later grant pays."""
+
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Line):
+    """A line that was posted."""
+
+    number: int
+    """From 1 and without gaps in each account."""
+
+    posted_at: datetime
+    actor: str
+
+
+def post(
+    connection: sa.Connection, scope: Scope, lines: Sequence[Line], *, now: datetime
+) -> tuple[Entry, ...]:
+    """Number and add lines, and move the sums with them."""
+    if not lines:
+        return ()
+    last_number, overage_nano = head(connection, scope)
+    posted = tuple(
+        Entry(**asdict(line), number=number, posted_at=now, actor=scope.actor)
+        for number, line in enumerate(lines, last_number + 1)
+    )
+    connection.execute(
+        sa.insert(ledger_entries), [{"account": scope.account, **asdict(entry)} for entry in posted]
+    )
+    for entry in posted:
+        if entry.grant_id is None:
+            overage_nano -= entry.amount_nano
+        else:
+            _move(connection, scope, entry.grant_id, entry.amount_nano)
+    values = {"last_number": posted[-1].number, "overage_nano": overage_nano}
+    if last_number:
+        connection.execute(
+            sa.update(ledger_heads).where(ledger_heads.c.account == scope.account).values(values)
+        )
+    else:
+        connection.execute(sa.insert(ledger_heads).values(account=scope.account, **values))
+    return posted
+
+
+def head(connection: sa.Connection, scope: Scope) -> tuple[int, int]:
+    """The number of the last entry and the overage; zeros before the first entry."""
+    row = connection.execute(
+        sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
+            ledger_heads.c.account == scope.account
+        )
+    ).one_or_none()
+    return (0, 0) if row is None else (row.last_number, row.overage_nano)
+
+
+def grants_with_left(connection: sa.Connection, scope: Scope) -> list[tuple[Grant, int]]:
+    """The grants of which something is left."""
+    query = (
+        sa.select(grants, grant_balances.c.left_nano)
+        .join(
+            grant_balances,
+            (grant_balances.c.account == grants.c.account) & (grant_balances.c.grant_id == grants.c.id),
+        )
+        .where(grants.c.account == scope.account, grant_balances.c.left_nano > 0)
+    )
+    return [(_read_grant(row), row.left_nano) for row in connection.execute(query)]
+
+
+def find_grant(connection: sa.Connection, scope: Scope, grant_id: str) -> Grant | None:
+    """The account's grant of that id, or None."""
+    row = connection.execute(
+        sa.select(grants).where(grants.c.account == scope.account, grants.c.id == grant_id)
+    ).one_or_none()
+    return None if row is None else _read_grant(row)
+
+
+def get_entry(connection: sa.Connection, scope: Scope, number: int) -> Entry:
+    """One entry of the account's ledger.
+
+    Raises:
+        NotFound: when there is none of that number.
+    """
+    row = connection.execute(
+        sa.select(ledger_entries).where(
+            ledger_entries.c.account == scope.account, ledger_entries.c.number == number
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"The ledger has no entry {number}.", field="number", value=number)
+    return _read_entry(row)
+
+
+def open_overage(connection: sa.Connection, scope: Scope) -> list[tuple[Entry, int]]:
+    """Entries of overage that are neither paid nor refunded whole, oldest first, with what is open of each."""
+    is_debt = (ledger_entries.c.account == scope.account) & ledger_entries.c.grant_id.is_(None)
+    of = sa.func.coalesce(ledger_entries.c.refers_to, ledger_entries.c.number)
+    total = sa.func.sum(ledger_entries.c.amount_nano)
+    query = sa.select(of, total).where(is_debt).group_by(of).having(total != 0).order_by(of)
+    found = [(number, -int(nano)) for number, nano in connection.execute(query)]
+    return [(get_entry(connection, scope, number), nano) for number, nano in found]
+
+
+def entries_about(connection: sa.Connection, scope: Scope, number: int) -> list[Entry]:
+    """The entries that refer to one, oldest first."""
+    is_about = (ledger_entries.c.account == scope.account) & (ledger_entries.c.refers_to == number)
+    query = sa.select(ledger_entries).where(is_about).order_by(ledger_entries.c.number)
+    return [_read_entry(row) for row in connection.execute(query)]
+
+
+def insert_grant(connection: sa.Connection, scope: Scope, grant: Grant, note: str) -> None:
+    """Keep a grant of which nothing can be burnt until its line is posted."""
+    connection.execute(
+        sa.insert(grants).values(account=scope.account, created_by=scope.actor, note=note, **asdict(grant))
+    )
+    connection.execute(
+        sa.insert(grant_balances).values(account=scope.account, grant_id=grant.id, left_nano=0)
+    )
+
+
+def void_grants(connection: sa.Connection, scope: Scope) -> set[str]:
+    """The ids of grants that were voided."""
+    is_void = (ledger_entries.c.account == scope.account) & (ledger_entries.c.kind == "void")
+    return set(connection.execute(sa.select(ledger_entries.c.grant_id).where(is_void)).scalars())
+
+
+def entries(
+    connection: sa.Connection, scope: Scope, *, before_number: int | None = None, limit: int = 100
+) -> tuple[Entry, ...]:
+    """The newest entries of the scope's account, newest first."""
+    query = sa.select(ledger_entries).where(ledger_entries.c.account == scope.account)
+    if before_number is not None:
+        query = query.where(ledger_entries.c.number < before_number)
+    rows = connection.execute(query.order_by(ledger_entries.c.number.desc()).limit(limit))
+    return tuple(_read_entry(row) for row in rows)
+
+
+def check_ledger(connection: sa.Connection, scope: Scope) -> None:
+    """Compare the kept sums with the entries.
+
+    Raises:
+        Damaged: when they differ or a number is missing.
+    """
+    left: dict[str, int] = {}
+    overage_nano = last_number = 0
+    query = sa.select(ledger_entries).where(ledger_entries.c.account == scope.account)
+    for row in connection.execute(query.order_by(ledger_entries.c.number)):
+        if row.number != last_number + 1:
+            raise Damaged(f"The ledger of {scope.account!r} goes from entry {last_number} to {row.number}.")
+        last_number = row.number
+        if row.grant_id is None:
+            overage_nano -= row.amount_nano
+        else:
+            left[row.grant_id] = left.get(row.grant_id, 0) + row.amount_nano
+    rows = connection.execute(
+        sa.select(grant_balances.c.grant_id, grant_balances.c.left_nano).where(
+            grant_balances.c.account == scope.account
+        )
+    )
+    kept = {row.grant_id: row.left_nano for row in rows}
+    if kept != left or head(connection, scope) != (last_number, overage_nano):
+        raise Damaged(f"The balances of {scope.account!r} are not the sums of its ledger.")
+
+
+def _move(connection: sa.Connection, scope: Scope, grant_id: str, amount_nano: int) -> None:
+    connection.execute(
+        sa.update(grant_balances)
+        .where(grant_balances.c.account == scope.account, grant_balances.c.grant_id == grant_id)
+        .values(left_nano=grant_balances.c.left_nano + amount_nano)
+    )
+
+
+def _read_grant(row: sa.Row[Any]) -> Grant:
+    return Grant(**{name: getattr(row, name) for name in Grant.__dataclass_fields__})
+
+
+def _read_entry(row: sa.Row[Any]) -> Entry:
+    return Entry(**{name: getattr(row, name) for name in Entry.__dataclass_fields__})
