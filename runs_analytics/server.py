@@ -28,6 +28,7 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
+from runs_analytics.ingest.authorize import Authorizer
 from runs_analytics.settings import Settings
 
 # Unused here: what the first page imports, so that nobody waits for it there.
@@ -71,12 +72,11 @@ class ServedRuntime:
         self.clock: Clock = stores.clock
         self.control: ControlStore = stores.control
         self.warehouse: Warehouse = stores.warehouse
+        terms = TermsCache(stores.account_and_version, stores.books)
         self.accepter = Accepter(
-            stores.control,
-            TermsCache(stores.account_and_version, stores.books),
-            stores.imported.lookup,
-            payload_bytes=stores.settings.payload_bytes,
+            stores.control, terms, stores.imported.lookup, payload_bytes=stores.settings.payload_bytes
         )
+        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup)
 
     def lag(self) -> Backlog:
         """What was acknowledged and is not in the warehouse yet."""

@@ -13,6 +13,7 @@ import polars as pl
 
 from runs_analytics.clock import Clock
 from runs_analytics.control.accounts import Account, get_account, list_accounts
+from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
 from runs_analytics.control.meta import control_version, get_meta, next_seq, set_meta
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
@@ -206,6 +207,14 @@ class Stores:
             total += moved
         self.note_applied()
         return total
+
+    def free_expired_holds(self) -> int:
+        """Free the holds whose time is over; how many that were."""
+        now = self.clock()
+        with self.control.read() as connection:
+            waiting = accounts_with_expired_holds(connection, OPERATOR, now=now)
+        scopes = [Scope(account, OPERATOR.actor) for account in waiting]
+        return sum(self.control.write(lambda c, s=scope: expire_holds(c, s, now=now)) for scope in scopes)  # type: ignore[misc]
 
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""

@@ -255,10 +255,10 @@ def test_a_failing_store_is_named_but_not_shown(server: Server, monkeypatch: pyt
     }
     for status, failure in failures.items():
 
-        def fail(_: object, failure: Exception = failure) -> None:
+        def fail(*_: object, failure: Exception = failure) -> None:
             raise failure
 
-        monkeypatch.setattr(server.control, "submit", fail)
+        monkeypatch.setattr(server.control, "submit_item", fail)
         answer = server.post(event())
         assert problem(answer)["status"] == status
         assert "secret" not in answer.text

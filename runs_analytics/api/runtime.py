@@ -8,6 +8,7 @@ from runs_analytics.clock import Clock
 from runs_analytics.control.inbox import Backlog
 from runs_analytics.control.store import ControlStore
 from runs_analytics.ingest.accept import Accepter
+from runs_analytics.ingest.authorize import Authorizer
 from runs_analytics.warehouse.store import Warehouse
 
 
@@ -25,6 +26,10 @@ class Runtime(Protocol):
     @property
     def accepter(self) -> Accepter:
         """The way in for runs."""
+
+    @property
+    def authorizer(self) -> Authorizer:
+        """The one place that lets runs start."""
 
     @property
     def clock(self) -> Clock:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +24,13 @@ from runs_analytics.crash import crash_point
 from runs_analytics.errors import Unavailable
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Connection = sa.Connection
 """What jobs and readers work with; named here so that other layers need not know the library."""
 
 Job = Callable[[Connection], T]
+Together = Callable[[Connection, Sequence[Item]], Sequence[T]]
+"""A job for many items at once: one result for each, in their order."""
 
 GROUP_JOBS: Final = 512
 QUEUE_JOBS: Final = 4096
@@ -41,6 +44,8 @@ _log = logging.getLogger(__name__)
 class _Waiting:
     job: Job[Any]
     future: Future[Any]
+    together: Together[Any, Any] | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,23 @@ class GroupCommitWriter:
             Unavailable: when the queue is full or the store is closing.
         """
         future: Future[T] = Future()
+        self._enqueue(_Waiting(job, future))
+        return future
+
+    def submit_item(self, together: Together[Item, T], item: Item) -> Future[T]:
+        """Queue an item for a job that takes all items of its group at once, after the group's other jobs.
+
+        What the job raises for many it is asked again for each alone, so that no item harms another.
+
+        Raises:
+            Unavailable: when the queue is full or the store is closing.
+        """
+        future: Future[T] = Future()
+        alone: Job[T] = lambda connection: together(connection, [item])[0]  # noqa: E731
+        self._enqueue(_Waiting(alone, future, together, item))
+        return future
+
+    def _enqueue(self, waiting: _Waiting) -> None:
         with self._wake:
             if self._is_closing:
                 raise Unavailable("The control store is closing; send the request again later.")
@@ -91,9 +113,8 @@ class GroupCommitWriter:
                 raise Unavailable(
                     f"{self._queue_jobs} writes are waiting already; send the request again in a moment."
                 )
-            self._waiting.append(_Waiting(job, future))
+            self._waiting.append(waiting)
             self._wake.notify()
-        return future
 
     def write(self, job: Job[T]) -> T:
         """Run a job and wait until it is durable.
@@ -142,13 +163,31 @@ class GroupCommitWriter:
         with self._engine.connect() as connection:
             try:
                 with connection.begin():
-                    outcomes = [self._attempt(connection, waiting.job) for waiting in group]
+                    outcomes = self._attempt_all(connection, group)
                     crash_point("before_commit")
             except BaseException:
                 # A connection that failed is not trusted again; the next group opens a new one.
                 connection.invalidate()
                 raise
         return outcomes
+
+    def _attempt_all(self, connection: sa.Connection, group: list[_Waiting]) -> list[_Outcome]:
+        outcomes: dict[int, _Outcome] = {}
+        batches: dict[Together[Any, Any], list[int]] = {}
+        for place, waiting in enumerate(group):
+            if waiting.together is None:
+                outcomes[place] = self._attempt(connection, waiting.job)
+            else:
+                batches.setdefault(waiting.together, []).append(place)
+        for together, places in batches.items():
+            items = [group[place].item for place in places]
+            found = self._attempt(connection, lambda c, t=together, i=items: t(c, i))  # type: ignore[misc]
+            if found.problem is None:
+                values: Sequence[Any] = found.value  # type: ignore[assignment]
+                outcomes |= zip(places, map(_Outcome, values), strict=True)
+            else:
+                outcomes |= {place: self._attempt(connection, group[place].job) for place in places}
+        return [outcomes[place] for place in range(len(group))]
 
     def _attempt(self, connection: sa.Connection, job: Job[Any]) -> _Outcome:
         savepoint = connection.begin_nested()

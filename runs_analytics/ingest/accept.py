@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.settlement import UsedRun, settle_runs
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotAllowed
@@ -166,7 +166,7 @@ class Accepter:
         _require_ingest(scope)
         batch = self._prepared(scope, items, now)
         if batch.claims:
-            batch.settle(self._control.write(lambda connection: self._append(connection, batch)))
+            batch.settle(self._control.submit_item(self._append, batch).result())
         return batch.answers
 
     async def accept_async(self, scope: Scope, items: Sequence[object], now: datetime) -> list[ItemAnswer]:
@@ -178,15 +178,27 @@ class Accepter:
             terms = await asyncio.to_thread(self._terms, scope)
             batch = _rated(scope, items, now, terms, self._payload_bytes)
         if batch.claims:
-            job = self._control.submit(lambda connection: self._append(connection, batch))
+            job = self._control.submit_item(self._append, batch)
             batch.settle(await asyncio.wrap_future(job))
         return batch.answers
 
     def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:
         return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
 
-    def _append(self, connection: Connection, batch: _Batch) -> Appended:
-        appended = claim_and_append(
+    def _append(self, connection: Connection, batches: Sequence[_Batch]) -> list[Appended]:
+        """Store the runs of every request that waited, then count what those of each account used, at once."""
+        found = [self._claimed(connection, batch) for batch in batches]
+        used: dict[str, list[UsedRun]] = {}
+        for batch, appended in zip(batches, found, strict=True):
+            if appended.seq is not None:
+                used.setdefault(batch.scope.account, []).extend(batch.used(appended.verdicts, appended.seq))
+        by_account = {batch.scope.account: batch for batch in batches}
+        for account, runs in used.items():
+            settle_runs(connection, by_account[account].scope, runs, now=by_account[account].now)
+        return found
+
+    def _claimed(self, connection: Connection, batch: _Batch) -> Appended:
+        return claim_and_append(
             connection,
             batch.scope,
             batch.claims,
@@ -194,10 +206,6 @@ class Accepter:
             received_at=batch.now,
             imported=lambda ids: self._imported(batch.scope.account, ids),
         )
-        if appended.seq is not None and ledger.is_kept(connection, batch.scope):
-            used_nano, seq = batch.used_nano(appended.verdicts), appended.seq
-            ledger.post_usage(connection, batch.scope, used_nano, now=batch.now, first_seq=seq, last_seq=seq)
-        return appended
 
 
 class _Batch:
@@ -243,13 +251,26 @@ class _Batch:
                 stored.append(run)
         return encode_body(stored)
 
-    def used_nano(self, verdicts: Sequence[Verdict]) -> int:
-        """Credits of the runs that are stored; a running run is posted once it is final."""
-        return sum(
-            run["credits_nano"] or 0
-            for run, verdict in zip(self._runs, verdicts, strict=True)
-            if verdict.is_stored and run["status"] != "running"
-        )
+    def used(self, verdicts: Sequence[Verdict], seq: int) -> list[UsedRun]:
+        """The runs that are stored and over; a running run is counted once it is final, a blocked one did nothing."""
+        return [
+            UsedRun(
+                claim.id,
+                run["id"],
+                run["source"],
+                run["started_at"].replace(tzinfo=UTC),
+                run["project"],
+                run["team"],
+                run["member"],
+                run["service"],
+                run["feature"],
+                run["credits_nano"],
+                run["cost_nano"],
+                seq,
+            )
+            for claim, run, verdict in zip(self.claims, self._runs, verdicts, strict=True)
+            if verdict.is_stored and run["status"] not in ("running", "blocked")
+        ]
 
     def settle(self, appended: Appended) -> None:
         """Answer every item that asked for its id."""

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runs_analytics.control.accounts import list_accounts
+from runs_analytics.control.authorizations import check_holds
 from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
 from runs_analytics.control.ledger_lines import check_ledger
+from runs_analytics.control.limit_uses import check_overruns
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -43,7 +45,7 @@ def verify_stores(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> Verification:
-    """Check every segment, the warehouse's runs against them by account and day, its rollups, and the ledgers.
+    """Check every segment, the warehouse's runs against them by account and day, its rollups, and all kept sums.
 
     Only what was applied before the check began is compared, so it may run while runs come in.
     """
@@ -53,7 +55,7 @@ def verify_stores(
         undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
         zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
         waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
-        differences = [text for account in zones if (text := _ledger_difference(connection, account))]
+        differences = [text for account in zones for text in _credit_differences(connection, account)]
     expected: Counter[tuple[str, str]] = Counter()
     archived = 0
     for number, segment in enumerate(segments):
@@ -83,9 +85,12 @@ def verify_stores(
     return Verification(len(segments), archived, inbox, sum(found.values()), tuple(differences))
 
 
-def _ledger_difference(connection: Connection, account: str) -> str | None:
-    try:
-        check_ledger(connection, Scope(account, OPERATOR.actor))
-    except Damaged as problem:
-        return problem.message
-    return None
+def _credit_differences(connection: Connection, account: str) -> list[str]:
+    """Where kept sums are not what they are sums of."""
+    found = []
+    for check in (check_ledger, check_holds, check_overruns):
+        try:
+            check(connection, Scope(account, OPERATOR.actor))
+        except Damaged as problem:
+            found.append(problem.message)
+    return found
