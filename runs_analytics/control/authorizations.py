@@ -7,8 +7,9 @@ is counted in `usage_days` exactly while it is open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, Final, Literal
 
 import sqlalchemy as sa
@@ -77,6 +78,7 @@ class Authorization:
 
 
 _FIELDS: Final = tuple(Authorization.__dataclass_fields__)
+_values: Final = attrgetter(*_FIELDS)
 _COLUMNS: Final = tuple(authorizations.c[name] for name in _FIELDS)
 _FIND: Final = sa.select(*_COLUMNS).where(
     authorizations.c.account == sa.bindparam("account"),
@@ -132,9 +134,8 @@ def has_open_holds(connection: sa.Connection, scope: Scope) -> bool:
 def add_authorizations(connection: sa.Connection, scope: Scope, found: Sequence[Authorization]) -> None:
     """Keep answers; the holds of the open ones must be counted in the same job."""
     if found:
-        connection.execute(
-            sa.insert(authorizations), [{"account": scope.account, **asdict(one)} for one in found]
-        )
+        rows = [dict(zip(_FIELDS, _values(one), strict=True), account=scope.account) for one in found]
+        connection.execute(sa.insert(authorizations), rows)
 
 
 def mark_ended(

@@ -192,9 +192,10 @@ class Accepter:
         for batch, appended in zip(batches, found, strict=True):
             if appended.seq is not None:
                 used.setdefault(batch.scope.account, []).extend(batch.used(appended.verdicts, appended.seq))
-        by_account = {batch.scope.account: batch for batch in batches}
         for account, runs in used.items():
-            settle_runs(connection, by_account[account].scope, runs, now=by_account[account].now)
+            of_account = [batch for batch in batches if batch.scope.account == account]
+            now = max(batch.now for batch in of_account)
+            settle_runs(connection, of_account[0].scope, runs, now=now)
         return found
 
     def _claimed(self, connection: Connection, batch: _Batch) -> Appended:
