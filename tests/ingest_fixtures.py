@@ -52,9 +52,8 @@ class Setting:
 
     def __post_init__(self) -> None:
         self.control.write(lambda c: create_account(c, Scope("acme", "test"), now=NOW, currency="EUR"))
-        self.accepter = Accepter(
-            self.control, TermsCache(self.control.changes, self.account, self.books), self.lookup
-        )
+        self.terms = TermsCache(self.control.changes, self.account, self.books)
+        self.accepter = Accepter(self.control, self.terms, self.lookup)
 
     def account(self, scope: Scope) -> Account:
         """As the composition of the stores answers it."""
