@@ -25,6 +25,7 @@ from runs_analytics.clock import Clock
 from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
@@ -76,7 +77,7 @@ class ServedRuntime:
         self.accepter = Accepter(
             stores.control, terms, stores.imported.lookup, payload_bytes=stores.settings.payload_bytes
         )
-        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup)
+        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup, may_overdraw=may_overdraw)
 
     def lag(self) -> Backlog:
         """What was acknowledged and is not in the warehouse yet."""
