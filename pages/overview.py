@@ -3,7 +3,17 @@
 import streamlit as st
 
 from runs_analytics.analytics import usage
-from runs_analytics.ui import attention, breakdowns, controls, exporting, figures, navigation, parts, recent
+from runs_analytics.ui import (
+    attention,
+    breakdowns,
+    controls,
+    credit_parts,
+    exporting,
+    figures,
+    navigation,
+    parts,
+    recent,
+)
 from runs_analytics.ui.headlines import headline_cards, main_measure
 
 SPLITS = {"service": "Service", "feature": "Feature", "project": "Project", "member": "Member"}
@@ -11,6 +21,7 @@ MEASURES = ("cost", "runs", "error_rate")
 
 view = controls.open_page("Overview", live=True)
 cards = headline_cards(view, ("credits", "cost", "agent_runs", "api_calls", "error_rate", "tokens"))
+cards = [*credit_parts.overview_cards(view), *cards]
 parts.cards(cards)
 measure = main_measure(view)
 grain = usage.suggested_grain(view.selection)

@@ -104,14 +104,14 @@ def post_usage(
     amount_nano: int,
     *,
     now: datetime,
-    first_seq: int,
-    last_seq: int,
+    first_seq: int | None,
+    last_seq: int | None,
 ) -> tuple[Entry, ...]:
     """Burn the grants that are open now; one entry for each that is touched, and one for what none covers.
 
     Args:
         amount_nano: zero or more; zero posts nothing.
-        first_seq: the first inbox row whose runs these are.
+        first_seq: the first inbox row whose runs these are; None where no row stands for them.
         last_seq: the last one.
     """
     if amount_nano < 0:
