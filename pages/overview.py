@@ -21,7 +21,8 @@ MEASURES = ("cost", "runs", "error_rate")
 
 view = controls.open_page("Overview", live=True)
 cards = headline_cards(view, ("credits", "cost", "agent_runs", "api_calls", "error_rate", "tokens"))
-cards = [*credit_parts.overview_cards(view), *cards]
+if left := credit_parts.overview_cards(view):
+    parts.cards(left)
 parts.cards(cards)
 measure = main_measure(view)
 grain = usage.suggested_grain(view.selection)
@@ -49,4 +50,4 @@ with needs:
 
 tables = [breakdowns.by_slot(view, grain, (measure.name, *MEASURES))]
 tables += [breakdowns.by_value(view, split, measure.name, MEASURES) for split in sorted({by, went_to})]
-exporting.menu(view, exporting.Shown(cards, tables, figures.exported(view, measure, by, grain)))
+exporting.menu(view, exporting.Shown([*left, *cards], tables, figures.exported(view, measure, by, grain)))

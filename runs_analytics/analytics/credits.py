@@ -46,6 +46,10 @@ class Standing:
     ahead: tuple[tuple[datetime, int], ...]
     """The balance from now on at the present rate, every six hours."""
 
+    allowance: Grant | None
+    """What the plan gave for this period, burnt or not."""
+
+    allowance_left_nano: int
     is_kept: bool
     """Whether the account has a ledger at all."""
 
@@ -53,14 +57,6 @@ class Standing:
     def after_holds_nano(self) -> int:
         """What new work may use."""
         return self.balance.settled_nano - self.held_nano
-
-    @property
-    def allowance(self) -> tuple[Grant, int] | None:
-        """What the plan gave for this period, with what is left of it."""
-        if self.subscription is None:
-            return None
-        found = [pair for pair in self.balance.left if ledger.is_allowance_of(pair[0], self.subscription)]
-        return found[0] if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +84,15 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
         held = held_nano(connection, scope)
         subscription = current_subscription(connection, scope)
         used_nano = ledger_lines.used_between(connection, scope, now - timedelta(days=RATE_DAYS), now)
+        allowance = ledger.allowance(connection, scope, now=now)
         is_kept = ledger.is_kept(connection, scope)
     per_day_nano = max(used_nano, 0) // RATE_DAYS
     plan = subscription.plan if subscription else None
     ahead, runs_out_at = course(kept, found.overage_nano, per_day_nano, now, zone, plan)
-    return Standing(found, held, subscription, per_day_nano, runs_out_at, tuple(ahead), is_kept)
+    left_nano = sum(left for grant, left in found.left if grant == allowance)
+    return Standing(
+        found, held, subscription, per_day_nano, runs_out_at, tuple(ahead), allowance, left_nano, is_kept
+    )
 
 
 def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from runs_analytics.control.guards import checked_text
 from runs_analytics.control.ledger_lines import (
     Entry,
     Line,
+    amounts_of_grants,
     entries_about,
     find_grant,
     get_entry,
@@ -28,7 +29,6 @@ from runs_analytics.control.ledger_lines import (
     insert_grant,
     open_overage,
     post,
-    sum_of_grants,
     void_grants,
 )
 from runs_analytics.control.subscriptions import (
@@ -191,7 +191,7 @@ def give_allowance(
     if not amount_nano:
         return ()
     grant = Grant(
-        f"{_OF_PLANS}{subscription.version}:{period.first_day}{_ROLLED_OVER if is_rolled_over else ''}",
+        _allowance_id(subscription, period) + (_ROLLED_OVER if is_rolled_over else ""),
         "allowance",
         amount_nano,
         ROLL_OVER_PRIORITY if is_rolled_over else ALLOWANCE_PRIORITY,
@@ -200,6 +200,20 @@ def give_allowance(
         effective_at,
     )
     return (_give(connection, scope, grant, subscription.plan.name, now=now),)
+
+
+def _allowance_id(subscription: Subscription, period: Period) -> str:
+    return f"{_OF_PLANS}{subscription.version}:{period.first_day}"
+
+
+def allowance(connection: sa.Connection, scope: Scope, *, now: datetime) -> Grant | None:
+    """What the account's plan gave for the present period, burnt or not."""
+    subscription = current_subscription(connection, scope)
+    if subscription is None:
+        return None
+    zone = zone_named(get_account(connection, scope).zone)
+    period = period_of(now, subscription.plan.window, zone)
+    return find_grant(connection, scope, _allowance_id(subscription, period))
 
 
 def is_allowance_of(grant: Grant, subscription: Subscription) -> bool:
@@ -213,12 +227,12 @@ def _buy_automatically(connection: sa.Connection, scope: Scope, now: datetime) -
     if subscription is None or (rule := subscription.plan.top_up) is None:
         return ()
     month = period_of(now, "month", zone_named(get_account(connection, scope).zone))
-    before_nano = sum_of_grants(connection, scope, _AUTOMATIC, month.starts_at, month.resets_at)
-    amount_nano = rule.bought_nano(balance(connection, scope, now=now).settled_nano, before_nano)
+    before = amounts_of_grants(connection, scope, _AUTOMATIC, month.starts_at, month.resets_at)
+    amount_nano = rule.bought_nano(balance(connection, scope, now=now).settled_nano, sum(before))
     if not amount_nano:
         return ()
-    number = head(connection, scope)[0] + 1
-    grant = Grant(f"{_AUTOMATIC}{number}", "purchase", amount_nano, 100, now, None, now)
+    name = f"{_AUTOMATIC}{month.first_day:%Y-%m}:{len(before) + 1}"
+    grant = Grant(name, "purchase", amount_nano, 100, now, None, now)
     posted = _give(connection, scope, grant, "automatic top-up", now=now)
     return (posted, *_settle(connection, scope, now, now))
 

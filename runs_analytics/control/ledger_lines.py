@@ -164,18 +164,17 @@ def void_grants(connection: sa.Connection, scope: Scope) -> set[str]:
     return set(connection.execute(sa.select(ledger_entries.c.grant_id).where(is_void)).scalars())
 
 
-def sum_of_grants(
+def amounts_of_grants(
     connection: sa.Connection, scope: Scope, prefix: str, start: datetime, end: datetime
-) -> int:
-    """Billionths given by grants whose id begins with a prefix and that were made from start to before end."""
+) -> tuple[int, ...]:
+    """Billionths of each grant whose id begins with a prefix and that was made from start to before end."""
     is_one = (
         (grants.c.account == scope.account)
         & grants.c.id.startswith(prefix, autoescape=True)
         & (grants.c.created_at >= start)
         & (grants.c.created_at < end)
     )
-    amounts = connection.execute(sa.select(grants.c.amount_nano).where(is_one)).scalars()
-    return sum(amounts)
+    return tuple(connection.execute(sa.select(grants.c.amount_nano).where(is_one)).scalars())
 
 
 def entries(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -41,13 +42,11 @@ def text(nano: int) -> str:
     return fmt.credits(fmt.from_nano(nano))
 
 
-def overview_cards(view: View, names: tuple[str, ...] = ("left", "allowance", "out")) -> list[Card]:
-    """Credits left, allowance and run-out date; none for an account without a ledger."""
+def overview_cards(view: View) -> list[Card]:
+    """Credits left, allowance and run-out date, without a course; none for an account without a ledger."""
     found = credit.standing(view.session.stores, view.ask.scope, view.session.now)
-    known = {
-        card[0]: card[1] for card in zip(("left", "allowance", "out"), cards(view, found)[1:], strict=False)
-    }
-    return [known[name] for name in names] if found.is_kept else []
+    shown = cards(view, found)[1:4] if found.is_kept else []
+    return [replace(card, course=()) for card in shown]
 
 
 def cards(view: View, found: Standing) -> list[Card]:
@@ -62,6 +61,7 @@ def cards(view: View, found: Standing) -> list[Card]:
     settled = fmt.from_nano(found.balance.settled_nano)
     course = credit.burn_down(stores, scope, view.selection, view.session.now)["balance_nano"].to_list()
     given = found.allowance
+    plan = found.subscription
     out = found.runs_out_at
     return [
         Card("Settled balance", text(found.balance.settled_nano), help=_overage_help(found)),
@@ -74,10 +74,8 @@ def cards(view: View, found: Standing) -> list[Card]:
         ),
         Card(
             "Allowance left",
-            text(given[1]) if given else ("0" if found.subscription else "no plan"),
-            help=f"Of {text(given[0].amount_nano)} until {_day(view, given[0].expires_at)}."
-            if given
-            else None,
+            text(found.allowance_left_nano) if plan else "no plan",
+            help=f"Of {text(given.amount_nano)} until {_day(view, given.expires_at)}." if given else None,
         ),
         Card(
             "Run out",
@@ -118,7 +116,7 @@ def burn_down(view: View, found: Standing) -> None:
 
 
 def grants_table(view: View) -> ShownTable:
-    """Every grant, with what is left of it and when it expires."""
+    """Every grant, with what is left of it and when it expires; those with something left first."""
     rows = [
         {
             "grant": grant.id,
@@ -129,7 +127,9 @@ def grants_table(view: View) -> ShownTable:
             "expires": _day(view, grant.expires_at),
             "note": note,
         }
-        for grant, left_nano, note in credit.grants(view.session.stores, view.ask.scope)
+        for grant, left_nano, note in sorted(
+            credit.grants(view.session.stores, view.ask.scope), key=lambda found: not found[1]
+        )
     ]
     columns = (
         Column("grant", "Grant", "text"),
