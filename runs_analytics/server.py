@@ -26,6 +26,7 @@ from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
 from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
@@ -78,7 +79,7 @@ class ServedRuntime:
         self.accepter = Accepter(
             stores.control, terms, stores.imported.lookup, payload_bytes=stores.settings.payload_bytes
         )
-        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup)
+        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup, may_overdraw=may_overdraw)
 
     def lag(self) -> Backlog:
         """What was acknowledged and is not in the warehouse yet."""

@@ -12,6 +12,7 @@ from typing import Literal, Self, cast
 import polars as pl
 
 from runs_analytics.clock import Clock
+from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account, get_account, list_accounts
 from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
@@ -19,6 +20,7 @@ from runs_analytics.control.meta import control_version, get_meta, next_seq, set
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import accounts_with_allowance_due
 from runs_analytics.control.writer import Connection
 from runs_analytics.ingest.applier import OPERATOR, Applied, Applier
 from runs_analytics.ingest.archiver import Archiver
@@ -215,6 +217,15 @@ class Stores:
             waiting = accounts_with_expired_holds(connection, OPERATOR, now=now)
         scopes = [Scope(account, OPERATOR.actor) for account in waiting]
         return sum(self.control.write(lambda c, s=scope: expire_holds(c, s, now=now)) for scope in scopes)  # type: ignore[misc]
+
+    def give_due_allowances(self) -> int:
+        """Give the allowances of periods that have begun; to how many accounts that was."""
+        now = self.clock()
+        with self.control.read() as connection:
+            waiting = accounts_with_allowance_due(connection, now)
+        for scope in (Scope(account, OPERATOR.actor) for account in waiting):
+            self.control.write(lambda c, s=scope: ledger.catch_up(c, s, now=now))  # type: ignore[misc]
+        return len(waiting)
 
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""

@@ -229,6 +229,7 @@ def _credits_left(
     """Credits that new work may hold; None where nothing keeps it from starting."""
     if not ledger.is_kept(connection, scope) or (may_overdraw and may_overdraw(connection, scope)):
         return None
+    ledger.catch_up(connection, scope, now=now)
     return ledger.balance(connection, scope, now=now).settled_nano - held_nano(connection, scope)
 
 

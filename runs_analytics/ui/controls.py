@@ -56,12 +56,13 @@ class View:
         return compared if compared and first and compared.start >= first else None
 
 
-def open_page(title: str, *, live: bool = False) -> View:
+def open_page(title: str, *, live: bool = False, needs_runs: bool = True) -> View:
     """Place the filter bar and the quiet line; ends the page with what to do next when no run is selected.
 
     Args:
         title: the page's name.
         live: whether the whole page follows new runs by itself.
+        needs_runs: whether it has nothing to show when no run is selected.
     """
     session = current()
     selection, problem = address.read_selection(today=session.today, zone=session.account.zone)
@@ -80,7 +81,7 @@ def open_page(title: str, *, live: bool = False) -> View:
         parts.problem(problem, kept="This page shows the last 30 days of all runs instead.")
     view = View(title, session, selection, export_slot)
     _quiet_line(view, live)
-    if not usage.totals(session.ask, selection).runs:
+    if needs_runs and not usage.totals(session.ask, selection).runs:
         parts.no_runs(view.session, selection)
         st.stop()
     return view

@@ -20,7 +20,10 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("run_history", "Run history", ":material/list_alt:"),
         ("usage", "Usage", ":material/show_chart:"),
     ),
-    "Money": (("costs", "Costs", ":material/payments:"),),
+    "Money": (
+        ("costs", "Costs", ":material/payments:"),
+        ("credits", "Credits", ":material/account_balance_wallet:"),
+    ),
     "Control": (("data", "Data", ":material/database:"),),
 }
 """File below pages/, title and icon of every page, by group."""

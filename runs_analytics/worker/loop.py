@@ -91,6 +91,7 @@ class Worker:
             self._unnoted = False
         if self._is_due("free", FREE_EVERY_SECONDS):
             self.stores.free_expired_holds()
+            self.stores.give_due_allowances()
         if self._is_due("archive", self._archive_seconds):
             self.state.archived_runs += self.stores.archive_applied()
         if self._is_due("compact", COMPACT_EVERY_SECONDS):
