@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from runs_analytics import __version__
-from runs_analytics.commands import administration, demo, export, grants, imports, plans, totals, upkeep
+from runs_analytics.commands import (
+    administration,
+    demo,
+    export,
+    grants,
+    imports,
+    limits,
+    plans,
+    totals,
+    upkeep,
+)
 from runs_analytics.commands.context import Context
 from runs_analytics.control.keys import KEY_SCOPES
 from runs_analytics.errors import BadRequest
@@ -56,6 +66,7 @@ def build_parser() -> ArgumentParser:
     _grants(commands.add_parser("grants", help="give credits to an account, or take them"))
     _plans(commands.add_parser("plans", help="write plans, and put an account on one"))
     _top_up(commands.add_parser("credits", help="buy credits"))
+    limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)

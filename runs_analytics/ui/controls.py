@@ -41,6 +41,9 @@ class View:
     export_slot: DeltaGenerator
     """Where the export menu goes once the page knows what it shows."""
 
+    actions_slot: DeltaGenerator | None = None
+    """Where the buttons of a page about the present moment go."""
+
     @property
     def ask(self) -> Ask:
         """The asker of every question of this page."""
@@ -85,6 +88,21 @@ def open_page(title: str, *, live: bool = False, needs_runs: bool = True) -> Vie
         parts.no_runs(view.session, selection)
         st.stop()
     return view
+
+
+def open_present_page(title: str) -> View:
+    """Place the title of a page about the present moment, which no period or filter narrows."""
+    session = current()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        st.space("stretch")
+        actions_slot = st.container(horizontal=True, width="content", gap="small")
+        export_slot = st.empty()
+    said = f"as of {fmt.moment(session.now, session.ask.local)}, {session.account.zone}"
+    st.caption(f"{session.account.name} · {said}")
+    parts.health_notes(session.health())
+    today = Selection(session.today, session.today, session.account.zone)
+    return View(title, session, today, export_slot, actions_slot)
 
 
 def choice(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:

@@ -24,7 +24,10 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("costs", "Costs", ":material/payments:"),
         ("credits", "Credits", ":material/account_balance_wallet:"),
     ),
-    "Control": (("data", "Data", ":material/database:"),),
+    "Control": (
+        ("limits", "Limits", ":material/speed:"),
+        ("data", "Data", ":material/database:"),
+    ),
 }
 """File below pages/, title and icon of every page, by group."""
 
