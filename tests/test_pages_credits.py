@@ -83,6 +83,16 @@ def test_every_line_leads_to_its_runs(stores: Stores) -> None:
     assert credit.runs_behind(ask, oldest) is None
 
 
+def test_a_line_of_a_whole_day_leads_to_that_day(stores: Stores) -> None:
+    stores.control.write(
+        lambda c: ledger.post_usage(c, SCOPE, NANO, now=NOW - DAY, first_seq=None, last_seq=None)
+    )
+    app = open_page("credits")
+    app.session_state["credits_line"] = "5"
+    assert "Line 5 was posted for a whole day" in texts(app.run())
+    assert not app.exception
+
+
 def test_the_burn_down_ends_at_the_settled_balance(stores: Stores) -> None:
     whole = Selection((NOW - 30 * DAY).date(), NOW.date(), "Europe/Berlin")
     found = credit.burn_down(stores, SCOPE, whole, NOW)
