@@ -24,6 +24,7 @@ from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
 from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
+from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import BadRequest
@@ -73,7 +74,8 @@ class ServedRuntime:
         self.clock: Clock = stores.clock
         self.control: ControlStore = stores.control
         self.warehouse: Warehouse = stores.warehouse
-        terms = TermsCache(stores.account_and_version, stores.books)
+        self.keyring = Keyring(stores.control)
+        terms = TermsCache(stores.control.changes, stores.account, stores.books)
         self.accepter = Accepter(
             stores.control, terms, stores.imported.lookup, payload_bytes=stores.settings.payload_bytes
         )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from runs_analytics.clock import Clock
 from runs_analytics.control.inbox import Backlog
+from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
 from runs_analytics.ingest.accept import Accepter
 from runs_analytics.ingest.authorize import Authorizer
@@ -22,6 +23,10 @@ class Runtime(Protocol):
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """Checks keys."""
 
     @property
     def accepter(self) -> Accepter:

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
 from runs_analytics.control.claims import RunId
 from runs_analytics.control.guards import require_operator
 from runs_analytics.control.schema_limits import authorizations
@@ -84,15 +85,8 @@ _FIND: Final = sa.select(*_COLUMNS).where(
     authorizations.c.account == sa.bindparam("account"),
     authorizations.c.id_high.in_(sa.bindparam("highs", expanding=True)),
 )
-_END: Final = (
-    sa.update(authorizations)
-    .where(
-        authorizations.c.account == sa.bindparam("of_account"),
-        authorizations.c.id_high == sa.bindparam("of_high"),
-        authorizations.c.id_low == sa.bindparam("of_low"),
-    )
-    .values(state=sa.bindparam("new_state"), ended_at=sa.bindparam("new_ended_at"))
-)
+_ADD: Final = insert_into(authorizations)
+_END: Final = update_by_key(authorizations, ("state", "ended_at"))
 
 
 def find_authorizations(
@@ -133,18 +127,16 @@ def has_open_holds(connection: sa.Connection, scope: Scope) -> bool:
 
 def add_authorizations(connection: sa.Connection, scope: Scope, found: Sequence[Authorization]) -> None:
     """Keep answers; the holds of the open ones must be counted in the same job."""
-    if found:
-        rows = [dict(zip(_FIELDS, _values(one), strict=True), account=scope.account) for one in found]
-        connection.execute(sa.insert(authorizations), rows)
+    rows = [dict(zip(_FIELDS, _values(one), strict=True), account=scope.account) for one in found]
+    write_rows(connection, _ADD, rows)
 
 
 def mark_ended(
     connection: sa.Connection, scope: Scope, ended: Sequence[Authorization], state: State, *, now: datetime
 ) -> None:
     """End open authorizations; their holds must be freed in the same job."""
-    if ended:
-        new = {"of_account": scope.account, "new_state": state, "new_ended_at": now}
-        connection.execute(_END, [new | {"of_high": one.id_high, "of_low": one.id_low} for one in ended])
+    new = {"account": scope.account, "state": state, "ended_at": now}
+    write_rows(connection, _END, [new | {"id_high": one.id_high, "id_low": one.id_low} for one in ended])
 
 
 def free(usage: UsageDays, one: Authorization) -> None:

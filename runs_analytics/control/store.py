@@ -98,6 +98,10 @@ class ControlStore:
         """Queue an item for a job over all items of a group; see `GroupCommitWriter.submit_item`."""
         return self._writer.submit_item(together, item)
 
+    def changes(self) -> int:
+        """Commits that changed accounts, keys, prices or limits since the start; see `remembered`."""
+        return self._writer.changes
+
     @property
     def waiting_writes(self) -> int:
         """Number of writes that wait for the next group commit."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
 from runs_analytics.control.schema_limits import usage_days
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, Amounts, LimitDimension, Use, Values
 from runs_analytics.money.periods import WINDOWS, Period, Window, period_around
@@ -50,16 +51,8 @@ Part = tuple[int, str]
 """Place of a dimension in LIMIT_DIMENSIONS, and one of its values."""
 
 
-_UPDATE: Final = (
-    sa.update(usage_days)
-    .where(
-        *(
-            usage_days.c[name] == sa.bindparam(f"of_{name}")
-            for name in ("account", "dimension", "value", "day")
-        )
-    )
-    .values({name: sa.bindparam(f"new_{name}") for name in _AMOUNTS})
-)
+_INSERT: Final = insert_into(usage_days)
+_UPDATE: Final = update_by_key(usage_days, _AMOUNTS)
 
 
 class UsageDays:
@@ -119,15 +112,8 @@ class UsageDays:
 
     def write(self, connection: sa.Connection) -> None:
         """Store what changed."""
-        fresh = [self._row(*key) for key in self._changed - self._stored]
-        moved = [self._row(*key) for key in self._changed & self._stored]
-        if fresh:
-            connection.execute(sa.insert(usage_days), fresh)
-        if moved:
-            new = [
-                {("new_" if name in _AMOUNTS else "of_") + name: row[name] for name in row} for row in moved
-            ]
-            connection.execute(_UPDATE, new)
+        write_rows(connection, _INSERT, [self._row(*key) for key in self._changed - self._stored])
+        write_rows(connection, _UPDATE, [self._row(*key) for key in self._changed & self._stored])
         self._stored |= self._changed
         self._changed.clear()
 

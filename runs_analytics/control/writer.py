@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from runs_analytics.control.failures import store_failure
+from runs_analytics.control.meta import CHANGED
 from runs_analytics.crash import crash_point
 from runs_analytics.errors import Unavailable
 
@@ -68,6 +69,8 @@ class GroupCommitWriter:
         self._data_dir = data_dir
         self._queue_jobs = queue_jobs
         self._log_file = Path(f"{engine.url.database}-wal") if engine.dialect.name == "sqlite" else None
+        self.changes = 0
+        """Commits that changed what others remember; see `remembered`."""
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._is_closing = False
@@ -168,7 +171,10 @@ class GroupCommitWriter:
             except BaseException:
                 # A connection that failed is not trusted again; the next group opens a new one.
                 connection.invalidate()
+                self.changes += 1
                 raise
+            if connection.info.pop(CHANGED, False):
+                self.changes += 1
         return outcomes
 
     def _attempt_all(self, connection: sa.Connection, group: list[_Waiting]) -> list[_Outcome]:

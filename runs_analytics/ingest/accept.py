@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.remembered import Remembered
 from runs_analytics.control.settlement import UsedRun, settle_runs
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -108,17 +109,24 @@ class TermsCache:
 
     def __init__(
         self,
-        account_and_version: Callable[[Scope], tuple[Account, int]],
+        changes: Callable[[], int],
+        account: Callable[[Scope], Account],
         books: Callable[[Scope], Books],
     ) -> None:
-        """Take the two questions that it asks the control store.
+        """Take what it asks the control store.
 
         Args:
-            account_and_version: the scope's account and the control version, from one moment.
+            changes: counts what changed; see `remembered`.
+            account: the scope's account.
             books: the price books of the scope's account.
         """
-        self._account_and_version, self._books = account_and_version, books
-        self._known: dict[str, tuple[int, AccountTerms]] = {}
+        self._account, self._books = account, books
+        self._known: Remembered[str, AccountTerms] = Remembered(changes)
+
+    async def on_loop(self, scope: Scope) -> AccountTerms:
+        """The same without holding up the event loop."""
+        known = self._known.known(scope.account)
+        return known if known is not None else await asyncio.to_thread(self, scope)
 
     def __call__(self, scope: Scope) -> AccountTerms:
         """The terms of the scope's account.
@@ -126,12 +134,9 @@ class TermsCache:
         Raises:
             NotFound: when there is no such account.
         """
-        account, version = self._account_and_version(scope)
-        known = self._known.get(account.id)
-        if known is None or known[0] != version:
-            known = version, AccountTerms(account.currency, self._books(scope))
-            self._known[account.id] = known
-        return known[1]
+        return self._known.ask(
+            scope.account, lambda: AccountTerms(self._account(scope).currency, self._books(scope))
+        )
 
 
 class Accepter:
@@ -140,7 +145,7 @@ class Accepter:
     def __init__(
         self,
         control: ControlStore,
-        terms: Callable[[Scope], AccountTerms],
+        terms: TermsCache,
         imported: ImportedLookup,
         *,
         payload_bytes: int = MAX_PAYLOAD_BYTES,
@@ -175,7 +180,7 @@ class Accepter:
         if len(items) > LOOP_ITEMS:
             batch = await asyncio.to_thread(self._prepared, scope, items, now)
         else:
-            terms = await asyncio.to_thread(self._terms, scope)
+            terms = await self._terms.on_loop(scope)
             batch = _rated(scope, items, now, terms, self._payload_bytes)
         if batch.claims:
             job = self._control.submit_item(self._append, batch)

@@ -20,7 +20,7 @@ from runs_analytics.control.inbox import claim_and_append
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotAllowed, RunsError
-from runs_analytics.ingest.accept import AccountTerms, ImportedLookup
+from runs_analytics.ingest.accept import AccountTerms, ImportedLookup, TermsCache
 from runs_analytics.ingest.bodies import ExactNumber
 from runs_analytics.ingest.content import content_hash, id_pair, microseconds
 from runs_analytics.ingest.event_fields import FIELDS, EventRules
@@ -48,7 +48,18 @@ class _Request:
     scope: Scope
     asked: Asked
     run: ParsedRun
-    """As it is kept when it is refused."""
+    """As it asked."""
+
+    terms: AccountTerms
+
+    @property
+    def blocked(self) -> ParsedRun:
+        """The run as it is kept when it is refused: it did nothing, so it has no quantities, only its names."""
+        moment = self.asked.now.astimezone(UTC).replace(tzinfo=None)
+        blocked = self.run | dict.fromkeys((*QUANTITIES, "reported_cost_nano", "duration_us"))
+        blocked |= {"status": "blocked", "units": [], "ended_at": moment, "duration_us": 0}
+        rated = rate_run(self.terms.books.credits, self.terms.books.cost, blocked)
+        return blocked | rated | {"ingested_at": moment}
 
 
 class Authorizer:
@@ -57,7 +68,7 @@ class Authorizer:
     def __init__(
         self,
         control: ControlStore,
-        terms: Callable[[Scope], AccountTerms],
+        terms: TermsCache,
         imported: ImportedLookup,
         *,
         may_overdraw: Callable[[Connection, Scope], bool] | None = None,
@@ -87,7 +98,7 @@ class Authorizer:
 
     async def authorize_async(self, scope: Scope, body: object, now: datetime) -> Authorization:
         """The same without holding up the event loop."""
-        terms = await asyncio.to_thread(self._terms, scope)
+        terms = await self._terms.on_loop(scope)
         request = _request(scope, body, now, terms)
         return _answer(await asyncio.wrap_future(self._control.submit_item(self._decide, request)))
 
@@ -134,7 +145,7 @@ class Authorizer:
             for place, (answer, is_new) in zip(of_account, decided, strict=True):
                 answers[place] = answer
                 if is_new and isinstance(answer, Authorization) and answer.state == "refused":
-                    refused.append((requests[place].run, answer))
+                    refused.append((requests[place].blocked, answer))
             if refused:
                 _keep_refused(connection, scope, refused)
         return [answer for answer in answers if answer is not None]
@@ -163,7 +174,6 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
             )
     ttl_s = _ttl_s(body.get("ttl_s"))
     given_credits = body.get("credits")
-    moment = now.astimezone(UTC).replace(tzinfo=None)
     event = {name: value for name, value in body.items() if name not in OWN_FIELDS}
     rules = EventRules.at(now, payload_bytes=MAX_PAYLOAD_BYTES, currency=terms.currency)
     run = parse_event(event | {"started_at": now.astimezone(UTC).isoformat()}, rules)
@@ -189,7 +199,7 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
         now,
         timedelta(seconds=ttl_s),
     )
-    return _Request(scope, asked, _blocked(run, terms, moment))
+    return _Request(scope, asked, run, terms)
 
 
 def _ttl_s(value: object) -> int:
@@ -212,13 +222,6 @@ def _credits_nano(value: object) -> int:
     if credits_nano < 0:
         raise BadRequest("credits is below 0; an estimate is 0 or more.", field="credits", value=value)
     return credits_nano
-
-
-def _blocked(run: ParsedRun, terms: AccountTerms, moment: datetime) -> ParsedRun:
-    """The run as it is kept when it is refused: it did nothing, so it has no quantities, only its names."""
-    blocked = run | dict.fromkeys((*QUANTITIES, "reported_cost_nano", "duration_us"))
-    blocked |= {"status": "blocked", "units": [], "ended_at": moment, "duration_us": 0}
-    return blocked | rate_run(terms.books.credits, terms.books.cost, blocked) | {"ingested_at": moment}
 
 
 def _keep_refused(
