@@ -1,4 +1,4 @@
--- Runs of an account whose inbox rows a ledger line stands for, most credits first, with the sums of all of them.
+-- One row per run that a line of the ledger stands for, most credits first, with the sums of all of them.
 SELECT
     started_at, id_hash, id, service, feature, member, credits_nano,
     count(*) OVER () AS runs, sum(credits_nano) OVER () AS total_nano

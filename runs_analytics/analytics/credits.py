@@ -102,17 +102,18 @@ def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime)
         `bucket` (local day), `balance_nano`; days before the first line are left out.
     """
     zone = zone_named(stores.account(scope).zone)
-    end = min(local_midnight(selection.end + timedelta(days=1), zone), now)
+    instant = timedelta(microseconds=1)
+    end = min(local_midnight(selection.end + timedelta(days=1), zone), now + instant)
     start = min(local_midnight(selection.start, zone), end)
     with stores.control.read() as connection:
-        steps = ledger_lines.posted_by_quarter_hour(connection, scope, start, end + timedelta(microseconds=1))
+        steps = ledger_lines.posted_by_quarter_hour(connection, scope, start, end)
     (_, total_nano), *later = steps
     by_day: dict[date, int] = {start.astimezone(zone).date(): total_nano} if total_nano else {}
     for moment, nano in later:
         total_nano += nano
         by_day[moment.astimezone(zone).date()] = total_nano
     rows: list[tuple[date, int]] = []
-    last = end.astimezone(zone).date()
+    last = (end - instant).astimezone(zone).date()
     day = min(by_day, default=last + timedelta(days=1))
     while day <= last:
         rows.append((day, by_day.get(day, rows[-1][1] if rows else 0)))

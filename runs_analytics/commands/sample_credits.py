@@ -63,7 +63,7 @@ def _plans(month_nano: int) -> tuple[Plan, Plan]:
         "team",
         "Team",
         "month",
-        8 * tenth,
+        11 * tenth,
         roll_over_nano=tenth,
         allows_overage=True,
         overage_price_nano=12_000_000,

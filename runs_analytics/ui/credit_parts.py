@@ -15,8 +15,8 @@ from runs_analytics.analytics.credits import Standing
 from runs_analytics.analytics.history import RunRef
 from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.ui import address, navigation
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui import navigation
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.figures import CHART_PX
 from runs_analytics.ui.parts import Card
@@ -183,6 +183,16 @@ def statement(view: View, entries: tuple[Entry, ...], table: ShownTable) -> None
         st.caption("Click on a line of usage for the runs behind it.")
         return
     behind = credit.runs_behind(view.ask, entry)
+    if behind is None and entry.kind in ("usage", "overage"):
+        day = entry.posted_at.astimezone(zone_named(view.session.account.zone)).date().isoformat()
+        st.caption(f"Line {entry.number} was posted for a whole day, not for single rows.")
+        st.page_link(
+            "pages/run_history.py",
+            label="Runs of that day",
+            icon=":material/arrow_forward:",
+            query_params={address.ACCOUNT: view.ask.scope.account, "from": day, "to": day},
+        )
+        return
     if behind is None:
         st.caption(f"Line {entry.number} names no runs: {entry.note or _KINDS[entry.kind].lower()}.")
         return
