@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -101,6 +102,10 @@ class ControlStore:
     def changes(self) -> int:
         """Commits that changed accounts, keys, prices or limits since the start; see `remembered`."""
         return self._writer.changes
+
+    def submit_item_on_loop(self, together: Together[Item, T], item: Item) -> asyncio.Future[T]:
+        """The same for the running event loop; see `GroupCommitWriter.submit_item_on_loop`."""
+        return self._writer.submit_item_on_loop(together, item)
 
     @property
     def waiting_writes(self) -> int:

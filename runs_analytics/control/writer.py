@@ -6,6 +6,7 @@ acknowledging thousands of requests a second possible without giving up durabili
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
@@ -41,10 +42,41 @@ CHECKPOINT_BYTES: Final = 8_388_608
 _log = logging.getLogger(__name__)
 
 
+class _OnLoop:
+    """A future of an event loop, settled with all others of its group by one call into the loop.
+
+    A `concurrent.futures.Future` for each, and a call into the loop for each, cost as much as deciding it.
+    """
+
+    def __init__(self, deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.awaited: asyncio.Future[Any] = self.loop.create_future()
+        self._deliveries = deliveries
+
+    def set_running_or_notify_cancel(self) -> bool:
+        return not self.awaited.cancelled()
+
+    def set_result(self, value: object) -> None:
+        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(value)))
+
+    def set_exception(self, problem: BaseException) -> None:
+        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(problem=problem)))
+
+
+def _deliver(settled: Sequence[tuple[_OnLoop, _Outcome]]) -> None:
+    for one, outcome in settled:
+        if one.awaited.done():
+            continue
+        if outcome.problem is None:
+            one.awaited.set_result(outcome.value)
+        else:
+            one.awaited.set_exception(outcome.problem)
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     job: Job[Any]
-    future: Future[Any]
+    future: Future[Any] | _OnLoop
     together: Together[Any, Any] | None = None
     item: Any = None
 
@@ -54,7 +86,7 @@ class _Outcome:
     value: object = None
     problem: BaseException | None = None
 
-    def settle(self, future: Future[Any]) -> None:
+    def settle(self, future: Future[Any] | _OnLoop) -> None:
         if self.problem is None:
             future.set_result(self.value)
         else:
@@ -72,6 +104,7 @@ class GroupCommitWriter:
         self.changes = 0
         """Commits that changed what others remember; see `remembered`."""
         self._waiting: deque[_Waiting] = deque()
+        self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]] = {}
         self._wake = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="control-writer", daemon=True)
@@ -104,9 +137,18 @@ class GroupCommitWriter:
             Unavailable: when the queue is full or the store is closing.
         """
         future: Future[T] = Future()
-        alone: Job[T] = lambda connection: together(connection, [item])[0]  # noqa: E731
-        self._enqueue(_Waiting(alone, future, together, item))
+        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
         return future
+
+    def submit_item_on_loop(self, together: Together[Item, T], item: Item) -> asyncio.Future[T]:
+        """The same for the running event loop, whose futures of one group are settled at once.
+
+        Raises:
+            Unavailable: when the queue is full or the store is closing.
+        """
+        future = _OnLoop(self._deliveries)
+        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
+        return future.awaited
 
     def _enqueue(self, waiting: _Waiting) -> None:
         with self._wake:
@@ -140,8 +182,16 @@ class GroupCommitWriter:
     def _run(self) -> None:
         while group := self._next_group():
             self._write_group([w for w in group if w.future.set_running_or_notify_cancel()])
+            self._call_loops()
             self._checkpoint()
         self._engine.dispose()
+
+    def _call_loops(self) -> None:
+        for loop, settled in self._deliveries.items():
+            # A loop that was closed has nobody left who waits.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_deliver, settled)
+        self._deliveries.clear()
 
     def _next_group(self) -> list[_Waiting]:
         """Up to GROUP_JOBS jobs, as soon as there is one; none when closed and drained."""

@@ -183,8 +183,7 @@ class Accepter:
             terms = await self._terms.on_loop(scope)
             batch = _rated(scope, items, now, terms, self._payload_bytes)
         if batch.claims:
-            job = self._control.submit_item(self._append, batch)
-            batch.settle(await asyncio.wrap_future(job))
+            batch.settle(await self._control.submit_item_on_loop(self._append, batch))
         return batch.answers
 
     def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:

@@ -6,7 +6,6 @@ run that is sent then replaces it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -100,7 +99,7 @@ class Authorizer:
         """The same without holding up the event loop."""
         terms = await self._terms.on_loop(scope)
         request = _request(scope, body, now, terms)
-        return _answer(await asyncio.wrap_future(self._control.submit_item(self._decide, request)))
+        return _answer(await self._control.submit_item_on_loop(self._decide, request))
 
     def cancel(self, scope: Scope, run_id: str, source: str, now: datetime) -> Authorization:
         """Free the hold of a run that will not happen; again does nothing.
