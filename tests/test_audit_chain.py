@@ -16,6 +16,8 @@ from runs_analytics.control.schema_audit import audit_entries
 from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import RunsError
 
+pytest_plugins = ("control_fixtures",)
+
 LAST = 6
 
 

@@ -153,7 +153,7 @@ def check_chain(connection: sa.Connection, scope: Scope, exported: Iterable[Chai
             return _broken(good, "is missing")
         if row["previous_hash"] != good.hash:
             return _broken(good, "does not follow the entry before it")
-        if row["hash"] != entry_hash(row):
+        if row["hash"] != entry_hash(dict(row)):
             return _broken(good, "is not what was recorded")
         if by_number.get(number, {row["hash"]}) != {row["hash"]}:
             return _broken(good, "is not the entry whose head was exported")
