@@ -9,6 +9,7 @@ from typing import Final, NoReturn
 from runs_analytics import __version__
 from runs_analytics.commands import (
     administration,
+    audit,
     demo,
     export,
     grants,
@@ -19,6 +20,7 @@ from runs_analytics.commands import (
     upkeep,
 )
 from runs_analytics.commands.context import Context
+from runs_analytics.control.audit import ACTIONS
 from runs_analytics.control.keys import KEY_SCOPES
 from runs_analytics.errors import BadRequest
 from runs_analytics.exports import FORMATS
@@ -71,8 +73,9 @@ def build_parser() -> ArgumentParser:
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)
     _credits(entries, grants.show_ledger)
+    _audit(commands.add_parser("audit", help="who did what to an account, newest first"))
     _demo(commands.add_parser("demo", help="load a sample workspace"))
-    verify = commands.add_parser("verify", help="compare warehouse, archive, inbox and ledgers")
+    verify = commands.add_parser("verify", help="compare warehouse, archive, inbox, ledgers and audit trail")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run=upkeep.verify)
     rebuild = commands.add_parser("rebuild", help="make the warehouse anew from the archive")
@@ -230,6 +233,26 @@ def _credits(parser: ArgumentParser, run: Callable[..., int]) -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
+
+
+def _audit(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="subcommand", required=True, metavar="list|export")
+    listing = actions.add_parser("list", help="the newest acts")
+    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=audit.show_audit)
+    exporting = actions.add_parser("export", help="every act as JSON, with its hashes")
+    exporting.set_defaults(run=audit.export_audit)
+    for each in (listing, exporting):
+        each.add_argument("--account", required=True)
+        each.add_argument("--since", metavar="MOMENT")
+        each.add_argument("--until", metavar="MOMENT", help="not counted itself")
+        each.add_argument("--actor", default="")
+        each.add_argument("--action", choices=ACTIONS)
+        each.add_argument("--subject", default="", help="part of what was acted on")
+        each.add_argument(
+            "--before", type=int, metavar="NUMBER", help="only entries below it, for the next page"
+        )
 
 
 def _demo(parser: ArgumentParser) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.remembered import Remembered
@@ -94,6 +95,8 @@ def create_key(
         )
     )
     bump_control_version(connection)
+    shown = {"label": label.strip(), "scopes": granted, "expires_at": expires_at}
+    record(connection, scope, action="key.create", subject=prefix, detail=shown, now=now)
     return prefix, key
 
 
@@ -174,13 +177,15 @@ def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: dateti
     """
     _require_manager(scope)
     is_it = (api_keys.c.account == scope.account) & (api_keys.c.prefix == prefix)
-    connection.execute(
+    revoked = connection.execute(
         sa.update(api_keys).where(is_it, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     row = connection.execute(sa.select(api_keys).where(is_it)).one_or_none()
     if row is None:
         raise NotFound(f"Account {scope.account!r} has no key {prefix!r}.", field="prefix", value=prefix)
     bump_control_version(connection)
+    if revoked.rowcount:
+        record(connection, scope, action="key.revoke", subject=prefix, detail={"label": row.label}, now=now)
     return _shown(row)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.ledger_lines import (
     Entry,
@@ -90,6 +91,14 @@ def add_grant(connection: sa.Connection, scope: Scope, grant: Grant, *, note: st
         raise Conflict(f"Grant {grant.id!r} exists already.", field="id", value=grant.id)
     posted = _give(connection, scope, grant, note, now=grant.created_at)
     catch_up(connection, scope, now=grant.created_at)
+    shown = {
+        "kind": grant.kind,
+        "amount_nano": grant.amount_nano,
+        "effective_at": grant.effective_at,
+        "expires_at": grant.expires_at,
+        "note": note,
+    }
+    record(connection, scope, action="grant.add", subject=grant.id, detail=shown, now=grant.created_at)
     return posted
 
 
@@ -279,6 +288,8 @@ def void_grant(
     if not left_nano:
         raise Conflict(f"Nothing is left of grant {grant_id!r}.", field="id", value=grant_id)
     (posted,) = post(connection, scope, [Line("void", grant_id, -left_nano, note=note)], now=now)
+    shown = {"taken_nano": left_nano, "note": note}
+    record(connection, scope, action="grant.void", subject=grant_id, detail=shown, now=now)
     return posted
 
 
@@ -308,6 +319,9 @@ def refund(
             if amount_nano
         ]
     posted = post(connection, scope, lines, now=now)
+    named = " ".join(map(str, dict.fromkeys(numbers)))
+    shown = {"amount_nano": sum(line.amount_nano for line in lines), "note": note}
+    record(connection, scope, action="entry.refund", subject=named, detail=shown, now=now)
     return posted + _void_again(connection, scope, now) + catch_up(connection, scope, now=now)
 
 

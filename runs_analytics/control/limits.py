@@ -9,6 +9,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.schema_limits import crossings, limit_uses, limits, overruns
@@ -104,6 +105,8 @@ def set_limit(connection: sa.Connection, scope: Scope, limit: Limit, *, now: dat
             sa.update(limits).where(limits.c.account == scope.account, limits.c.id == limit.id).values(row)
         )
     bump_control_version(connection)
+    shown = {**asdict(limit), "before_nano": None if stored is None else stored.amount_nano}
+    record(connection, scope, action="limit.set", subject=limit.id, detail=shown, now=now)
     return limit
 
 
@@ -123,6 +126,7 @@ def remove_limit(connection: sa.Connection, scope: Scope, limit_id: str, *, now:
     if not changed.rowcount:
         raise NotFound(f"There is no limit {limit_id!r}.", field="id", value=limit_id)
     bump_control_version(connection)
+    record(connection, scope, action="limit.remove", subject=limit_id, detail={}, now=now)
 
 
 def list_limits(connection: sa.Connection, scope: Scope) -> tuple[Limit, ...]:

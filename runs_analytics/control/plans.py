@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from runs_analytics.control import ledger
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.ledger_lines import grants_with_left
 from runs_analytics.control.subscriptions import (
@@ -54,6 +55,8 @@ def put_plan(connection: sa.Connection, scope: Scope, plan: Plan, *, now: dateti
     before = {found.plan.id: found.version for found in list_plans(connection, scope)}
     version = PlanVersion(plan, before.get(plan.id, 0) + 1, now, scope.actor)
     insert_plan(connection, scope, version)
+    detail = asdict(plan) | {"version": version.version}
+    record(connection, scope, action="plan.write", subject=plan.id, detail=detail, now=now)
     return version
 
 
@@ -97,6 +100,13 @@ def subscribe(connection: sa.Connection, scope: Scope, plan_id: str, *, now: dat
     made = insert_subscription(connection, scope, new, starts_at=now, next_at=period.resets_at)
     ledger.give_allowance(connection, scope, made, period, given_nano, effective_at=now, now=now)
     ledger.catch_up(connection, scope, now=now)
+    detail = {
+        "version": new.version,
+        "before": before.plan.id if before else None,
+        "given_nano": given_nano,
+        "price_nano": price_nano,
+    }
+    record(connection, scope, action="plan.assign", subject=plan_id, detail=detail, now=now)
     return Change(made, given_nano, taken_nano, price_nano)
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runs_analytics.control.accounts import list_accounts
+from runs_analytics.control.audit_chain import AuditHeads, ChainHead, check_chain
 from runs_analytics.control.authorizations import check_holds
 from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
@@ -31,6 +32,9 @@ class Verification:
     archived_runs: int
     inbox_runs: int
     warehouse_runs: int
+    audit: tuple[ChainHead, ...]
+    """The newest right entry of each account's audit trail."""
+
     differences: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -50,12 +54,17 @@ def verify_stores(
     Only what was applied before the check began is compared, so it may run while runs come in.
     """
     applied = warehouse.applied_seq
+    # Before the connection's moment, so that no head is newer than the chain.
+    heads, head_problems = AuditHeads(control.data_dir, control.pepper).read()
     with control.read() as connection:
         segments = [s for s in all_segments(connection, OPERATOR) if s.last_seq <= applied]
         undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
         zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
         waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
-        differences = [text for account in zones for text in _credit_differences(connection, account)]
+        differences = [*head_problems]
+        chains = [check_chain(connection, Scope(account, OPERATOR.actor), heads) for account in zones]
+        differences += [chain.problem for chain in chains if chain.problem]
+        differences += [text for account in zones for text in _credit_differences(connection, account)]
     expected: Counter[tuple[str, str]] = Counter()
     archived = 0
     for number, segment in enumerate(segments):
@@ -82,7 +91,14 @@ def verify_stores(
                 f"Account {key[0]} on {key[1]}: {found[key]:,} runs in the warehouse, {expected[key]:,} were stored."
             )
     differences += warehouse.rollup_differences()
-    return Verification(len(segments), archived, inbox, sum(found.values()), tuple(differences))
+    return Verification(
+        len(segments),
+        archived,
+        inbox,
+        sum(found.values()),
+        tuple(chain.head for chain in chains),
+        tuple(differences),
+    )
 
 
 def _credit_differences(connection: Connection, account: str) -> list[str]:

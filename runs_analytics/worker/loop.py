@@ -21,6 +21,7 @@ TROUBLE_SECONDS: Final = 2.0
 NOTE_EVERY_SECONDS: Final = 1.0
 COMPACT_EVERY_SECONDS: Final = 20.0
 FREE_EVERY_SECONDS: Final = 1.0
+AUDIT_EVERY_SECONDS: Final = 1.0
 """How often holds are freed whose time is over; a decision never waits for it, as it frees them itself."""
 
 
@@ -54,6 +55,7 @@ class Worker:
             "compact": now + COMPACT_EVERY_SECONDS,
             "note": now,
             "free": now,
+            "audit": now,
         }
         self._thread.start()
 
@@ -92,6 +94,8 @@ class Worker:
         if self._is_due("free", FREE_EVERY_SECONDS):
             self.stores.free_expired_holds()
             self.stores.give_due_allowances()
+        if self._is_due("audit", AUDIT_EVERY_SECONDS):
+            self.stores.export_audit_heads()
         if self._is_due("archive", self._archive_seconds):
             self.state.archived_runs += self.stores.archive_applied()
         if self._is_due("compact", COMPACT_EVERY_SECONDS):
