@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -23,6 +24,7 @@ import pytest
 from serving import ROOT, Server
 
 from runs_analytics.client import Blocked, Run, Runs, RunsMiddleware, Unreachable
+from runs_analytics.client.spool import Spool
 from runs_analytics.clock import system_clock
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.limits import set_limit
@@ -513,6 +515,45 @@ def test_an_ill_server_is_asked_again_no_sooner_than_it_says(tmp_path: Path, sta
     assert sent[1] == sent_again[1]
     assert again[2] - asked[2] >= 1
     assert sent_again[2] - sent[2] >= 1
+
+
+@pytest.mark.parametrize("said", [{}, {"status": "expired"}, ["a page"]])
+def test_only_a_server_that_says_allowed_allows(tmp_path: Path, said: object) -> None:
+    door = Door(lambda path, body: (200, {}, said))
+    with pytest.raises(BadRequest, match="RUNS_URL"), door.runs(tmp_path).run("search"):
+        pytest.fail("it started")
+
+
+def test_a_process_forked_meanwhile_does_not_hold_on_to_the_spool(tmp_path: Path) -> None:
+    spool, other = Spool(tmp_path, 2**20), Spool(tmp_path, 2**20)
+    spool.append([b'{"id": "one"}'])
+    (path,) = spool.waiting()
+    with _forked(spool.forget), other.taken(path) as lines:
+        assert lines is None, "the child gave up what the parent still appends to"
+    spool.release()
+    with spool.taken(path):
+        child = _forked(lambda: None)
+        child.__enter__()
+    with other.taken(path) as lines:
+        assert lines == [b'{"id": "one"}'], "the child keeps the lock"
+    child.__exit__(None, None, None)
+
+
+@contextlib.contextmanager
+def _forked(first: Callable[[], None]) -> Iterator[None]:
+    """A process that does something after the fork, and lives on until the block ends."""
+    ready, go = os.pipe(), os.pipe()
+    number = os.fork()
+    if number == 0:
+        first()
+        os.close(go[1])
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        os._exit(0)
+    os.read(ready[0], 1)
+    yield
+    os.close(go[1])
+    os.waitpid(number, 0)
 
 
 @pytest.mark.parametrize("status", [402, 429])

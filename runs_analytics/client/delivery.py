@@ -56,7 +56,7 @@ class Delivery:
 
     def after_fork(self) -> None:
         """Begin anew in a forked process: what the parent holds, the parent sends."""
-        self._spool.release()
+        self._spool.forget()
         self._start()
 
     def add(self, run: Mapping[str, object]) -> None:

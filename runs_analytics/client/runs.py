@@ -147,7 +147,14 @@ class Runs:
         is_known_away = time.monotonic() < self._away_until
         answer, reason = (None, "it did not answer just now") if is_known_away else self._ask(body)
         if answer is not None and answer.is_done:
-            return
+            if answer.body.get("status") == "allowed":
+                return
+            raise BadRequest(
+                f"Run {asked['id']} did not start: {self.settings.url} answered "
+                f"{answer.body.get('status')!r} instead of 'allowed'. Check RUNS_URL, and use each id once.",
+                field="status",
+                value=answer.body.get("status"),
+            )
         if answer is not None and answer.is_final:
             raise problem_of(answer.status, answer.body)
         if not is_known_away:

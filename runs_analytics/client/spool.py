@@ -32,7 +32,7 @@ class Spool:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self.folder, self._max_bytes = folder, max_bytes
-        self._file = -1
+        self._file = self._taken = -1
         self._file_bytes = 0
 
     def append(self, lines: Sequence[bytes]) -> None:
@@ -71,20 +71,31 @@ class Spool:
         except OSError:
             yield None
             return
+        self._taken = file
         try:
             if not _locked(file, wait=False):
                 yield None
                 return
-            content = path.read_bytes()
+            # By the open file: another process may have sent and removed it in between.
+            with open(file, "rb", closefd=False) as opened:
+                content = opened.read()
             yield [line for line in content.split(b"\n") if _is_whole(line)]
         finally:
-            os.close(file)
+            self._taken = -1
+            _close(file)
 
     def release(self) -> None:
         """Append to another file from now on, so that the present one may be sent."""
         if self._file >= 0:
-            os.close(self._file)
+            _close(self._file)
             self._file = -1
+
+    def forget(self) -> None:
+        """Leave the files to the parent, in a forked process."""
+        for file in (self._file, self._taken):
+            if file >= 0:
+                os.close(file)
+        self._file = self._taken = -1
 
     def _open(self, more_bytes: int) -> None:
         self.release()
@@ -113,6 +124,13 @@ def _locked(file: int, *, wait: bool) -> bool:
     except OSError:
         return False
     return True
+
+
+def _close(file: int) -> None:
+    # A process that was forked meanwhile may have the file open too, and with it the lock.
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+    os.close(file)
 
 
 def _sync_folder(folder: Path) -> None:
