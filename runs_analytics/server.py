@@ -13,12 +13,13 @@ from typing import Any, Final
 
 import streamlit as st
 import uvicorn
-from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runs_analytics import composition
 from runs_analytics.api.application import create_api
+from runs_analytics.api.authorizations import ASK_PATH, asking
+from runs_analytics.api.express import Express
 from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
@@ -31,6 +32,7 @@ from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
 from runs_analytics.ingest.authorize import Authorizer
+from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 from runs_analytics.settings import Settings
 
 # Unused here: what the first page imports, so that nobody waits for it there.
@@ -39,6 +41,7 @@ from runs_analytics.warehouse.store import Warehouse
 
 log = logging.getLogger(__name__)
 
+API_PATH: Final = "/api"
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
@@ -64,6 +67,21 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
+
+
+class ApiFirst:
+    """Hands the API its requests before the pages' middleware, which would cost more than answering them."""
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
+        self.api, self.pages = api, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on to whom the address belongs."""
+        if scope["type"] == "http" and scope["path"].startswith(f"{API_PATH}/"):
+            scope = {**scope, "root_path": scope.get("root_path", "") + API_PATH}
+            await self.api(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
 
 
 class ServedRuntime:
@@ -92,19 +110,17 @@ def create_app(running: Running) -> Any:
     """The whole ASGI application around running parts, which it stops at its end."""
     runtime = ServedRuntime(running)
     metrics = Metrics(runtime)
-    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", create_api(runtime, metrics))]
+    routes: list[BaseRoute] = list(health_routes(runtime, metrics))
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
         composition.stop()
 
-    return st.App(
-        str(APP),
-        routes=routes,
-        middleware=[Middleware(SecurityHeaders)],
-        lifespan=lifespan,
-    )
+    pages = st.App(str(APP), routes=routes, lifespan=lifespan)
+    api = create_api(runtime, metrics)
+    express = Express(api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=MAX_BODY_BYTES)
+    return SecurityHeaders(ApiFirst(express, pages))
 
 
 def serve(settings: Settings, *, sample_runs: int = 0) -> int:

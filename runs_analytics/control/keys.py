@@ -6,7 +6,6 @@ bits, so a fast hash is enough.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -227,7 +226,7 @@ def _require_manager(scope: Scope) -> None:
 
 
 def _keyed_hash(key: str, pepper: bytes) -> str:
-    return hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper, key.encode(), "sha256").hex()
 
 
 def _refusal() -> Unauthenticated:
