@@ -20,6 +20,10 @@ from runs_analytics.scope import Scope
 
 _QUARTER_HOUR_US: Final = 15 * 60 * 1_000_000
 
+_HEAD: Final = sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
+    ledger_heads.c.account == sa.bindparam("account")
+)
+
 EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
 
 
@@ -86,11 +90,7 @@ def post(
 
 def head(connection: sa.Connection, scope: Scope) -> tuple[int, int]:
     """The number of the last entry and the overage; zeros before the first entry."""
-    row = connection.execute(
-        sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
-            ledger_heads.c.account == scope.account
-        )
-    ).one_or_none()
+    row = connection.execute(_HEAD, {"account": scope.account}).one_or_none()
     return (0, 0) if row is None else (row.last_number, row.overage_nano)
 
 

@@ -23,6 +23,11 @@ from runs_analytics.zones import zone_named
 
 _MAY_MANAGE: Final[tuple[Role, ...]] = ("owner", "admin", "finance", "operator")
 _FIELDS: Final = tuple(Limit.__dataclass_fields__)
+_LIST: Final = (
+    sa.select(limits)
+    .where(limits.c.account == sa.bindparam("account"), limits.c.removed_at.is_(None))
+    .order_by(limits.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +136,7 @@ def remove_limit(connection: sa.Connection, scope: Scope, limit_id: str, *, now:
 
 def list_limits(connection: sa.Connection, scope: Scope) -> tuple[Limit, ...]:
     """The limits that hold, by id."""
-    query = sa.select(limits).where(limits.c.account == scope.account, limits.c.removed_at.is_(None))
-    return tuple(_limit(row) for row in connection.execute(query.order_by(limits.c.id)))
+    return tuple(_limit(row) for row in connection.execute(_LIST, {"account": scope.account}))
 
 
 def find_limit(connection: sa.Connection, scope: Scope, limit_id: str) -> Limit:
