@@ -35,6 +35,15 @@ Action = Literal[
     "plan.assign",
     "limit.set",
     "limit.remove",
+    "person.add",
+    "person.role",
+    "person.remove",
+    "person.reset",
+    "person.password",
+    "invitation.add",
+    "invitation.revoke",
+    "session.start",
+    "session.end",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 """Every act there is, as `kind of subject.verb`."""
