@@ -27,6 +27,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "Control": (
         ("limits", "Limits", ":material/speed:"),
         ("data", "Data", ":material/database:"),
+        ("audit", "Audit", ":material/history_edu:"),
     ),
 }
 """File below pages/, title and icon of every page, by group."""
