@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Final
 
 import streamlit as st
 import uvicorn
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,6 +25,7 @@ from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
 from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
+from runs_analytics.control.invitations import new_setup_token
 from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
@@ -34,6 +35,9 @@ from runs_analytics.ingest.applier import OPERATOR
 from runs_analytics.ingest.authorize import Authorizer
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 from runs_analytics.settings import Settings
+from runs_analytics.sign_in.door import Door
+from runs_analytics.sign_in.routes import auth_routes
+from runs_analytics.stores import Stores
 
 # Unused here: what the first page imports, so that nobody waits for it there.
 from runs_analytics.ui import breakdowns, figures, headlines, navigation, recent  # noqa: F401
@@ -110,14 +114,15 @@ def create_app(running: Running) -> Any:
     """The whole ASGI application around running parts, which it stops at its end."""
     runtime = ServedRuntime(running)
     metrics = Metrics(runtime)
-    routes: list[BaseRoute] = list(health_routes(runtime, metrics))
+    routes: list[BaseRoute] = [*health_routes(runtime, metrics), *auth_routes(running.stores)]
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
         composition.stop()
 
-    pages = st.App(str(APP), routes=routes, lifespan=lifespan)
+    doors = [Middleware(Door, stores=running.stores)]
+    pages = st.App(str(APP), routes=routes, middleware=doors, lifespan=lifespan)
     api = create_api(runtime, metrics)
     express = Express(api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=MAX_BODY_BYTES)
     return SecurityHeaders(ApiFirst(express, pages))
@@ -127,22 +132,24 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
     """Serve until interrupted; the exit code.
 
     Raises:
-        BadRequest: when the address is not loopback, because there is no sign-in yet.
+        BadRequest: when the address or a setting of the sign-in cannot be used.
         Unavailable: when another process holds the data folder.
     """
-    _require_loopback(settings.host)
     listener = _listen(settings.host, settings.port)
     running = composition.current()
     if sample_runs:
         composition.load_sample(running, sample_runs)
     for note in running.stores.notes:
         sys.stderr.write(note + "\n")
-    sys.stderr.write(f"Runs is ready at http://{settings.host}:{settings.port}\n")
+    sys.stderr.write(f"Runs is ready at {settings.address}\n")
+    if link := set_up_link(running.stores):
+        sys.stderr.write(f"Nobody can sign in yet. Set up the first person within a day at {link}\n")
     sys.stderr.flush()
     config = uvicorn.Config(
         create_app(running),
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ws_max_size=200 * 2**20,
     )
@@ -168,14 +175,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _require_loopback(host: str) -> None:
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise BadRequest(
-            f"RUNS_HOST is {host!r}; until sign-in exists only a loopback address such as 127.0.0.1 is served.",
-            field="RUNS_HOST",
-            value=host,
-        )
+def set_up_link(stores: Stores) -> str | None:
+    """A new link with which the first person sets the server up; None once somebody did."""
+    control, now = stores.control, stores.clock()
+    token = control.write(lambda c: new_setup_token(c, now, pepper=control.pepper))
+    return token and f"{stores.settings.address}/auth/set-up?token={token}"

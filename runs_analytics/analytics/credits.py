@@ -17,6 +17,7 @@ from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription, list_plans
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.run_out import course
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
@@ -77,6 +78,7 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
     Raises:
         NotFound: when there is no such account.
     """
+    require(scope, "credits.read")
     zone = zone_named(stores.account(scope).zone)
     with stores.control.read() as connection:
         found = ledger.balance(connection, scope, now=now)
@@ -101,6 +103,7 @@ def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime)
     Returns:
         `bucket` (local day), `balance_nano`; days before the first line are left out.
     """
+    require(scope, "credits.read")
     zone = zone_named(stores.account(scope).zone)
     instant = timedelta(microseconds=1)
     end = min(local_midnight(selection.end + timedelta(days=1), zone), now + instant)
@@ -123,6 +126,7 @@ def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime)
 
 def balance_at(stores: Stores, scope: Scope, moment: datetime) -> Decimal | None:
     """The posted balance just before a moment; None when nothing was posted."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         steps = ledger_lines.posted_by_quarter_hour(connection, scope, moment, moment)
     return Decimal(steps[0][1]).scaleb(-9) if steps[0][1] else None
@@ -130,6 +134,7 @@ def balance_at(stores: Stores, scope: Scope, moment: datetime) -> Decimal | None
 
 def grants(stores: Stores, scope: Scope) -> list[tuple[Grant, int, str]]:
     """The account's grants with the billionths left of each and their notes, newest first."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return ledger_lines.all_grants(connection, scope)
 
@@ -138,12 +143,14 @@ def statement(
     stores: Stores, scope: Scope, *, before_number: int | None = None, limit: int = STATEMENT_LINES
 ) -> tuple[Entry, ...]:
     """The newest lines of the account's ledger, newest first."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return ledger_lines.entries(connection, scope, before_number=before_number, limit=limit)
 
 
 def plans(stores: Stores, scope: Scope) -> tuple[PlanVersion, ...]:
     """The newest version of each plan of the account."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return list_plans(connection, scope)
 

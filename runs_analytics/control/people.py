@@ -18,7 +18,7 @@ from runs_analytics import roles
 from runs_analytics.control.accounts import get_account
 from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
-from runs_analytics.control.schema_people import identities, memberships, people, sessions
+from runs_analytics.control.schema_people import memberships, people, sessions
 from runs_analytics.errors import BadRequest, Conflict, NotAllowed, NotFound
 from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
@@ -273,21 +273,6 @@ def checked_role(scope: Scope, role: str, member: str | None, email: str) -> tup
         )
     own = checked_text(member or email, "member") if role == "member" else None
     return role, own
-
-
-def person_of_identity(connection: sa.Connection, issuer: str, subject: str) -> Person | None:
-    """The person whom a provider calls so, or None."""
-    found = connection.execute(
-        sa.select(identities.c.person).where(identities.c.issuer == issuer, identities.c.subject == subject)
-    ).scalar()
-    return None if found is None else find_person(connection, found)
-
-
-def add_identity(connection: sa.Connection, person: Person, issuer: str, subject: str, now: datetime) -> None:
-    """Remember what a provider calls a person."""
-    connection.execute(
-        sa.insert(identities).values(issuer=issuer, subject=subject, person=person.id, created_at=now)
-    )
 
 
 def _require_over(connection: sa.Connection, scope: Scope, before: Membership, *, keeps_owner: bool) -> None:

@@ -15,6 +15,7 @@ from runs_analytics.analytics.credits import Standing
 from runs_analytics.analytics.history import RunRef
 from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.roles import may
 from runs_analytics.ui import address, navigation
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
@@ -44,6 +45,8 @@ def text(nano: int) -> str:
 
 def overview_cards(view: View) -> list[Card]:
     """Credits left, allowance and run-out date, without a course; none for an account without a ledger."""
+    if not may(view.ask.scope, "credits.read"):
+        return []
     found = credit.standing(view.session.stores, view.ask.scope, view.session.now)
     shown = cards(view, found)[1:4] if found.is_kept else []
     return [replace(card, course=()) for card in shown]
