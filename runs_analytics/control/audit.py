@@ -28,6 +28,7 @@ Action = Literal[
     "mapping.save",
     "mapping.delete",
     "price.add",
+    "price.rerate",
     "grant.add",
     "grant.void",
     "entry.refund",
