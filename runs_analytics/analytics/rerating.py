@@ -24,6 +24,7 @@ from runs_analytics.control.rerates import (
     Rerate,
     RerateLine,
     StoredRerate,
+    line_of_entry,
     list_rerates,
     post_rerate,
 )
@@ -228,6 +229,13 @@ def changes_of(stores: Stores, scope: Scope, ref: RunRef, book: BookKind) -> tup
         return ()
     steps = _steps(run, book, stored, stores.books(scope), ask.zone)
     return tuple(Change(one, before[0], after[0]) for one, before, after, covered in steps if covered[0])
+
+
+def line_behind(stores: Stores, scope: Scope, entry: int) -> RerateLine | None:
+    """The runs' day, project and member that an entry of the ledger corrects; None when it corrects none."""
+    with stores.control.read() as connection:
+        found = line_of_entry(connection, scope, entry)
+    return found[1] if found else None
 
 
 def by_dimension(found: Rerate, dimension: str) -> list[tuple[str, int, int, int, int]]:

@@ -112,10 +112,12 @@ def choice(name: str, titles: dict[str, str], *, label: str, default: str | None
     return value
 
 
-def menu(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
+def menu(
+    name: str, titles: dict[str, str], *, label: str, default: str | None = None, width: int = 190
+) -> str:
     """A select box whose value is a name of the page's address."""
     value, widget = _of_address(name, titles, label, default)
-    st.selectbox(**widget, width=190)
+    st.selectbox(**widget, width=width)
     return value
 
 
