@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, cast
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import streamlit as st
@@ -51,7 +52,7 @@ def show(view: View) -> Shown:
         return Shown((), ())
     cards = _cards(view, kind, chosen, editions)
     parts.cards(cards)
-    prices, versions = _prices(chosen), _versions(view, editions)
+    prices, versions = _prices(chosen, _unit(view, kind)), _versions(view, editions)
     with st.container(border=True):
         parts.title_row(prices.title, note="tried from top to bottom, the first that matches holds")
         prices.show("pricing_prices", currency=view.ask.currency)
@@ -116,7 +117,7 @@ def _cards(view: View, kind: BookKind, chosen: Edition, editions: tuple[Edition,
     following = coming[-1] if coming else None
     cards = [
         Card("Version", f"{version.version}", help=f"{state(chosen, now).capitalize()}."),
-        Card("Valid from", fmt.moment(version.valid_from, zone)),
+        Card("Valid from", _day(version.valid_from, zone), help=fmt.moment(version.valid_from, zone)),
         Card("Prices", fmt.integer(len(version.prices))),
     ]
     if kind == "credits":
@@ -138,7 +139,12 @@ def _cards(view: View, kind: BookKind, chosen: Edition, editions: tuple[Edition,
     return cards
 
 
-def _prices(chosen: Edition) -> ShownTable:
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    local = at.astimezone(zone).date()
+    return fmt.date_range(local, local)
+
+
+def _prices(chosen: Edition, unit: str) -> ShownTable:
     """One row for each component of each price, in the order in which they are tried."""
     ordered = sorted(chosen.version.prices, key=lambda price: price.priority)
     rows = []
@@ -154,7 +160,6 @@ def _prices(chosen: Edition) -> ShownTable:
                     "matches": matches(price),
                     "amount": fmt.exact(component.price),
                     "per": per_text(component.measure, component.per),
-                    "measure": component.measure,
                     "also": " · ".join(text for text in (of_part, "" if part else of_price) if text),
                 }
             )
@@ -162,10 +167,9 @@ def _prices(chosen: Edition) -> ShownTable:
         Column("place", "Order", "integer"),
         Column("price", "Price", "text"),
         Column("matches", "Matches", "text"),
-        Column("amount", "Costs", "text"),
+        Column("amount", unit, "text"),
         Column("per", "Per", "text"),
         *([Column("also", "Also", "text")] if any(row["also"] for row in rows) else []),
-        Column("measure", "Measure", "text"),
     )
     return table("prices", f"Prices of version {chosen.version.version}", columns, rows)
 
@@ -174,26 +178,24 @@ def _versions(view: View, editions: tuple[Edition, ...]) -> ShownTable:
     zone, now = view.ask.local, view.session.now
     rows = [
         {
-            "version": f"{one.version.version}",
+            "version": one.version.version,
             "state": state(one, now),
             "since": fmt.moment(one.version.valid_from, zone),
             "until": fmt.moment(one.until, zone) if one.until else "open",
             "prices": len(one.version.prices),
             "rate": "" if one.version.credit_rate is None else fmt.exact(one.version.credit_rate),
-            "added": fmt.moment(one.created_at, zone),
-            "actor": one.created_by,
+            "added": f"{_day(one.created_at, zone)} by {one.created_by}",
         }
         for one in editions
     ]
     columns = (
-        Column("version", "Version", "text"),
+        Column("version", "Version", "integer"),
         Column("state", "State", "text"),
         Column("since", "Valid from", "text"),
         Column("until", "Until", "text"),
         Column("prices", "Prices", "integer"),
-        *([Column("rate", "One credit is worth", "text")] if any(row["rate"] for row in rows) else []),
         Column("added", "Added", "text"),
-        Column("actor", "By", "text"),
+        *([Column("rate", "One credit is worth", "text")] if any(row["rate"] for row in rows) else []),
     )
     return table("versions", "Versions", columns, rows)
 
@@ -208,6 +210,10 @@ def table(
     """A table of rows by column name."""
     schema = {column.name: _TYPES.get(column.kind, pl.String) for column in columns}
     return ShownTable(name, title, columns, pl.DataFrame(rows, schema, orient="row"), totals)
+
+
+def _unit(view: View, kind: BookKind) -> str:
+    return "Credits" if kind == "credits" else view.ask.currency
 
 
 def _items(value: object) -> list[tuple[str, Any]]:

@@ -21,13 +21,14 @@ from runs_analytics.money.price_book import (
     PriceBook,
     PriceVersion,
 )
+from runs_analytics.money.rating import RatingLine
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.runs_rating import lines_of, measure_title
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, grid
 from runs_analytics.ui.words import DIMENSION_TITLES
 from runs_analytics.vocabulary import NANO, NONE, QUANTITIES
 
@@ -57,7 +58,7 @@ def show(view: View) -> Shown:
         parts.title_row("What it would cost")
         parts.cards(cards)
         for kind, table in zip(BOOK_KINDS, tables, strict=True):
-            _answer(view, kind, table, row)
+            _answer(kind, table, row)
     return Shown(cards, [table for table in tables if table])
 
 
@@ -69,14 +70,16 @@ def _form(versions: list[PriceVersion]) -> dict[str, Any]:
     """The run as it is typed in; only what these prices look at is asked."""
     run: dict[str, Any] = {}
     prices = [price for version in versions for price in version.prices]
+    example = dict(max(prices, key=lambda price: len(price.components)).conditions) if prices else {}
     names = {name for price in prices for name, _ in price.conditions} | {"service", "model"}
     with st.grid(2, min_column_width=150, gap="small"):
         for name in (name for name in CONDITION_DIMENSIONS if name in names):
             values = {v for price in prices for d, allowed in price.conditions if d == name for v in allowed}
+            options = sorted(values)
             chosen = st.selectbox(
                 DIMENSION_TITLES[name],
-                sorted(values),
-                index=None,
+                options,
+                index=options.index(example[name][0]) if name in example else None,
                 placeholder="any other",
                 key=f"calculator_{name}",
                 accept_new_options=name != "kind",
@@ -154,7 +157,7 @@ def _lines(
         {
             "measure": measure_title(line.measure),
             "quantity": fmt.exact(line.quantity),
-            "price": f"{fmt.exact(line.price)} per {pricing_book.per_text(line.measure, line.per)}",
+            "price": f"{fmt.exact(line.price)} per {_per(line)}".replace("per each", "each"),
             "amount": decimal_string(line.amount_nano),
         }
         for line in found[1]
@@ -171,11 +174,25 @@ def _lines(
     )
 
 
-def _answer(view: View, kind: BookKind, table: ShownTable | None, row: dict[str, Any]) -> None:
+def _answer(kind: BookKind, table: ShownTable | None, row: dict[str, Any]) -> None:
     if table is None:
         st.caption(f"No {kind} price matches this run.")
         return
     st.caption(
         f"{pricing_book.BOOKS[kind]}: price “{row[f'{kind}_price']}”, version {row[f'{kind}_version']}"
     )
-    table.show(f"calculator_lines_{kind}", currency=view.ask.currency)
+    # Narrower than tables usually are, so that the amounts stand beside their quantities.
+    titles = {column.name: column.title for column in table.columns}
+    right = {
+        title: st.column_config.TextColumn(title, alignment="right")
+        for name, title in titles.items()
+        if name != "measure"
+    }
+    grid(table.frame.rename(titles), height="content", column_config=right)
+
+
+def _per(line: RatingLine) -> str:
+    """What a line's price is for; the measure stands in its own column."""
+    if line.measure in (RUN, DURATION_S):
+        return pricing_book.per_text(line.measure, line.per)
+    return fmt.integer(line.per) if line.per > 1 else "each"

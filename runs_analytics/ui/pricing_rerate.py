@@ -131,11 +131,6 @@ def _answer(view: View, found: Preview) -> tuple[list[Card], list[ShownTable]]:
     cards = _cards(view, found)
     parts.cards(cards)
     _notes(found)
-    tables = [_changes(view, found, "project"), _changes(view, found, "member")]
-    for table in tables:
-        with st.container(border=True):
-            parts.title_row(table.title, note="the largest change first")
-            table.show(table.name, currency=view.ask.currency)
     with st.container(horizontal=True, gap="small"):
         if found.runs_changed and st.button("Post corrections", type="primary", icon=":material/check:"):
             st.session_state.pop(_PROBLEM, None)
@@ -143,6 +138,11 @@ def _answer(view: View, found: Preview) -> tuple[list[Card], list[ShownTable]]:
         if st.button("Start over"):
             st.session_state.pop(_FOUND, None)
             st.rerun()
+    tables = [_changes(view, found, "project"), _changes(view, found, "member")] if found.runs_changed else []
+    for table in tables:
+        with st.container(border=True):
+            parts.title_row(table.title, note="the largest change first")
+            table.show(table.name, currency=view.ask.currency)
     return cards, tables
 
 
@@ -176,10 +176,10 @@ def _cards(view: View, found: Preview) -> list[Card]:
 
 def _notes(found: Preview) -> None:
     if found.unposted_nano:
-        amount = fmt.exact(fmt.from_nano(found.unposted_nano))
+        amount = _signed_exact(found.unposted_nano)
         st.caption(
-            f"{escaped(amount)} credits of the difference are of runs that burnt none: imported, or older than the "
-            "ledger. They change no balance."
+            f"{escaped(amount)} credits of the difference are of runs that burnt none, because they were imported or "
+            "are older than the ledger. They change no balance."
         )
     if found.unpriced_after > found.unpriced_before:
         st.warning(
@@ -196,7 +196,7 @@ def _changes(view: View, found: Preview, dimension: Dimension) -> ShownTable:
     columns = (
         Column(dimension, DIMENSION_TITLES[dimension], "text"),
         Column("runs", "Runs", "integer", adds_up=True),
-        Column("runs_changed", "That change", "integer", adds_up=True),
+        Column("runs_changed", "Runs that change", "integer", adds_up=True),
         Column("old", "Now", kind, adds_up=True),
         Column("new", "By this version", kind, adds_up=True),
         Column("difference", "Difference", kind, adds_up=True),
@@ -222,15 +222,20 @@ def _confirm(view: View, found: Preview) -> None:
     if st.session_state.get(_DONE):
         st.rerun()
     selection = found.rerate.selection
+    change_nano, unit = found.new_nano - found.old_nano, found.book == "credits"
+    amount = f"{fmt.exact(fmt.from_nano(abs(change_nano)))} {'credits' if unit else view.ask.currency}"
     st.markdown(
-        f"{fmt.integer(found.runs_changed)} runs of {fmt.date_range(selection.start, selection.end)} will cost "
-        f"**{escaped(_signed(view, found.book, found.new_nano - found.old_nano))}** by version "
-        f"{found.version.version}."
+        f"By version {found.version.version}, {fmt.integer(found.runs_changed)} runs of "
+        f"{fmt.date_range(selection.start, selection.end)} cost **{escaped(amount)} "
+        f"{'more' if change_nano >= 0 else 'less'}** in sum."
     )
-    if found.book == "credits":
-        posted = fmt.exact(fmt.from_nano(found.rerate.posted_nano))
+    if found.book == "cost" or not found.rerate.posted_nano:
+        st.markdown("The balance of credits does not change.")
+    else:
+        posted = _signed_exact(found.rerate.posted_nano)
         st.markdown(
-            f"The ledger gets corrections of **{escaped(posted)} credits**, a line for each day, project and member."
+            f"The balance changes by **{escaped(posted)} credits**, with a line in the ledger for each day, project "
+            "and member."
         )
     st.caption(
         "Lines that are posted stay for ever; another re-rate can correct them. Limits keep counting what was used. "
@@ -302,6 +307,11 @@ def _amount(view: View, book: BookKind, nano: int) -> str:
 def _signed(view: View, book: BookKind, nano: int) -> str:
     sign = "+" if nano > 0 else "−" if nano < 0 else ""
     return f"{sign}{_amount(view, book, abs(nano))}"
+
+
+def _signed_exact(nano: int) -> str:
+    sign = "+" if nano > 0 else "−" if nano < 0 else ""
+    return f"{sign}{fmt.exact(fmt.from_nano(abs(nano)))}"
 
 
 def exported_view(view: View) -> View:
