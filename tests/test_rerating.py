@@ -167,6 +167,55 @@ def test_what_is_given_back_pays_for_what_others_have_to_give(workspace: Workspa
     assert workspace.differences() == ()
 
 
+def test_what_no_grant_covers_is_overage(workspace: Workspace) -> None:
+    workspace.grant("g", 5)
+    workspace.send({"member": "ana"}, {"member": "ben", "output_tokens": 75})
+    workspace.confirm(workspace.preview(workspace.add(a="0.04")))
+    lines = [(line.grant_id, line.amount_nano) for line in workspace.corrections()]
+    assert lines == [("g", -15 * NANO // 10), (None, -NANO // 2), (None, -15 * NANO // 10)]
+    workspace.grant("h", 10)
+    assert workspace.balance_nano() == 8 * NANO
+    assert workspace.differences() == ()
+
+
+def test_runs_that_come_later_are_not_part_of_it(workspace: Workspace) -> None:
+    workspace.grant("g", 100)
+    workspace.send({})
+    dearer = workspace.add(a="0.03")
+    found = workspace.preview(dearer)
+    assert workspace.confirm(found) == 1
+    cheaper = replace(version(1, a="0.01"), valid_from=datetime(2026, 11, 1, tzinfo=UTC))
+    workspace.stores.add_price_version(ACME, "credits", cheaper)
+    workspace.send({})
+    again = workspace.preview(dearer)
+    assert (again.old_nano, again.new_nano, again.runs_changed) == (4 * NANO, 6 * NANO, 1)
+    assert workspace.confirm(again) == 2
+    assert workspace.preview(dearer).runs_changed == 0
+
+
+def test_the_same_re_rate_reaches_the_store_twice_and_posts_once(workspace: Workspace) -> None:
+    workspace.grant("g", 100)
+    workspace.send({})
+    found = workspace.preview(workspace.add(a="0.03")).rerate
+    posted = [
+        workspace.stores.control.submit(lambda c: post_rerate(c, ACME, found, now=NOW)) for _ in range(3)
+    ]
+    assert [future.result().number for future in posted] == [1, 1, 1]
+    assert workspace.balance_nano() == 97 * NANO
+
+
+def test_verify_finds_a_line_that_was_not_posted(workspace: Workspace) -> None:
+    workspace.grant("g", 100)
+    workspace.send({})
+    workspace.confirm(workspace.preview(workspace.add(a="0.03")))
+    row = {"account": "acme", "rerate": 1, "line": 2, "day": DAYS.end, "project": "p", "member": "eve"}
+    amounts = {"is_posted": True, "runs": 1, "runs_changed": 1, "old_nano": 0, "new_nano": 7}
+    workspace.stores.control.write(lambda c: c.execute(sa.insert(rerate_lines).values(row | amounts)))
+    assert workspace.differences() == (
+        "Re-rate 1 of 'acme' posted 0 for 2026-11-22, p, eve; its line says -0.000000007.",
+    )
+
+
 def test_a_second_re_rate_starts_from_the_first(workspace: Workspace) -> None:
     workspace.grant("g", 100)
     workspace.send({}, {"started_at": "2026-11-10T10:00:00Z"})
