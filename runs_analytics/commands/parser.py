@@ -16,6 +16,7 @@ from runs_analytics.commands import (
     imports,
     limits,
     plans,
+    rerate,
     totals,
     upkeep,
 )
@@ -68,6 +69,7 @@ def build_parser() -> ArgumentParser:
     _grants(commands.add_parser("grants", help="give credits to an account, or take them"))
     _plans(commands.add_parser("plans", help="write plans, and put an account on one"))
     _top_up(commands.add_parser("credits", help="buy credits"))
+    _prices(commands.add_parser("prices", help="what runs cost, and what other prices would change"))
     limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
@@ -189,6 +191,10 @@ def _grants(parser: ArgumentParser) -> None:
     void.add_argument("--account", required=True)
     void.add_argument("--note", default="")
     void.set_defaults(run=grants.grants_void)
+
+
+def _prices(parser: ArgumentParser) -> None:
+    rerate.add_rerate(parser.add_subparsers(dest="action", required=True, metavar="rerate"))
 
 
 def _plans(parser: ArgumentParser) -> None:

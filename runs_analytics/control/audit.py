@@ -29,6 +29,7 @@ Action = Literal[
     "mapping.save",
     "mapping.delete",
     "price.add",
+    "price.rerate",
     "grant.add",
     "grant.void",
     "entry.refund",

@@ -49,6 +49,7 @@ from runs_analytics.zones import zone_named
 
 _OF_PLANS: Final = "plan:"
 _AUTOMATIC: Final = "auto:"
+_OF_RERATES: Final = "rerate:"
 _ROLLED_OVER: Final = ":rolled-over"
 
 
@@ -80,9 +81,9 @@ def add_grant(connection: sa.Connection, scope: Scope, grant: Grant, *, note: st
     """
     get_account(connection, scope)
     grant = replace(grant, id=checked_text(grant.id, "id"))
-    if grant.id.startswith((_OF_PLANS, _AUTOMATIC)):
+    if grant.id.startswith((_OF_PLANS, _AUTOMATIC, _OF_RERATES)):
         raise BadRequest(
-            f"id is {grant.id!r}; ids with {_OF_PLANS} and {_AUTOMATIC} are made by plans.",
+            f"id is {grant.id!r}; ids with {_OF_PLANS}, {_AUTOMATIC} and {_OF_RERATES} are made by plans and re-rates.",
             field="id",
             value=grant.id,
         )

@@ -14,6 +14,7 @@ from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
 from runs_analytics.control.ledger_lines import check_ledger
 from runs_analytics.control.limit_uses import check_overruns
+from runs_analytics.control.rerates import check_rerates
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -105,7 +106,7 @@ def verify_stores(
 def _credit_differences(connection: Connection, account: str) -> list[str]:
     """Where kept sums are not what they are sums of."""
     found = []
-    for check in (check_ledger, check_holds, check_overruns):
+    for check in (check_ledger, check_holds, check_overruns, check_rerates):
         try:
             check(connection, Scope(account, OPERATOR.actor))
         except Damaged as problem:

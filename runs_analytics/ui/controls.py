@@ -119,6 +119,7 @@ def menu(
     *,
     label: str,
     default: str | None = None,
+    width: int = 190,
     resets: Sequence[str] = (),
 ) -> str:
     """A select box whose value is a name of the page's address.
@@ -127,7 +128,7 @@ def menu(
         resets: names that a change takes out of the address, such as the place in a list.
     """
     value, widget = _of_address(name, titles, label, default, resets)
-    st.selectbox(**widget, width=190)
+    st.selectbox(**widget, width=width)
     return value
 
 

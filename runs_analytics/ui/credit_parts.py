@@ -11,6 +11,7 @@ import streamlit as st
 
 from runs_analytics import charts
 from runs_analytics.analytics import credits as credit
+from runs_analytics.analytics import rerating
 from runs_analytics.analytics.credits import Standing
 from runs_analytics.analytics.history import RunRef
 from runs_analytics.control.ledger_lines import Entry
@@ -194,6 +195,26 @@ def statement(view: View, entries: tuple[Entry, ...], table: ShownTable) -> None
             label="Runs of that day",
             icon=":material/arrow_forward:",
             query_params={address.ACCOUNT: view.ask.scope.account, "from": day, "to": day},
+        )
+        return
+    if behind is None and (
+        corrected := rerating.line_behind(view.session.stores, view.ask.scope, entry.number)
+    ):
+        day = corrected.day.isoformat()
+        st.caption(
+            f"Line {entry.number} is of {entry.note}: {fmt.integer(corrected.runs_changed)} runs changed."
+        )
+        st.page_link(
+            "pages/run_history.py",
+            label="Runs that it corrects",
+            icon=":material/arrow_forward:",
+            query_params={
+                address.ACCOUNT: view.ask.scope.account,
+                "from": day,
+                "to": day,
+                "project": corrected.project,
+                "member": corrected.member,
+            },
         )
         return
     if behind is None:

@@ -24,6 +24,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "Money": (
         ("costs", "Costs", ":material/payments:"),
         ("credits", "Credits", ":material/account_balance_wallet:"),
+        ("pricing", "Pricing", ":material/sell:"),
     ),
     "Control": (
         ("limits", "Limits", ":material/speed:"),
