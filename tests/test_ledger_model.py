@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
@@ -28,8 +29,9 @@ from runs_analytics.control.ledger import (
     refund,
     void_grant,
 )
-from runs_analytics.control.ledger_lines import all_grants, check_ledger
+from runs_analytics.control.ledger_lines import check_ledger
 from runs_analytics.control.plans import put_plan, subscribe, top_up
+from runs_analytics.control.schema import grants
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import RunsError
@@ -110,8 +112,8 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         assert found.overage_nano == sum(owed for _, _, owed in model.taken)
         assert held_nano(connection, scope) == sum(nano for nano, _ in model.holds.values())
-        notes = {g.id: note for g, _, note in all_grants(connection, scope, limit=10_000)}
-        sold = {name: note for name, note in notes.items() if name.endswith(":overage")}
+        is_sold = (grants.c.account == scope.account) & grants.c.id.endswith(":overage")
+        sold = {row.id: row.note for row in connection.execute(sa.select(grants).where(is_sold))}
         assert sold.keys() == model.charged.keys()
         for name, money in model.charged.items():
             assert Fraction(sold[name].split()[-2]) == Fraction(round(money), 10**9)
