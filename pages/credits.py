@@ -23,6 +23,8 @@ if not found.is_kept:
 
 cards = credit_parts.cards(view, found)
 parts.cards(cards)
+if overage := credit_parts.overage_text(view, found):
+    st.caption(escaped(overage))
 with st.container(border=True):
     parts.title_row("Balance", note="at the end of each day, and at the present rate")
     credit_parts.burn_down(view, found)

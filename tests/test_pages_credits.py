@@ -16,8 +16,10 @@ from runs_analytics.control import ledger, plans
 from runs_analytics.control.subscriptions import current_subscription
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.plans import Plan
+from runs_analytics.scope import Role, Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
+from runs_analytics.ui.permits import may_spend
 from runs_analytics.vocabulary import NANO
 
 DAY = timedelta(days=1)
@@ -161,3 +163,25 @@ def test_a_new_allowance_counts_from_the_first_moment_of_its_period(stores: Stor
     found = credit.standing(stores, SCOPE, december)
     assert before.balance.settled_nano == 170 * NANO
     assert (found.balance.settled_nano, found.allowance_left_nano) == (300 * NANO, 300 * NANO)
+
+
+@pytest.mark.parametrize("role", ["analyst", "member", "authorize", "ingest"])
+def test_who_may_not_spend_sees_no_buttons(role: Role) -> None:
+    assert not may_spend(Scope("acme", "key:a", role))
+
+
+def test_overage_shows_its_price_and_money(stores: Stores) -> None:
+    def act(connection: object) -> None:
+        sold = Plan("sold", "Sold", "month", 0, allows_overage=True, overage_price_nano=NANO // 80)
+        plans.put_plan(connection, SCOPE, sold, now=NOW)  # type: ignore[arg-type]
+        plans.subscribe(connection, SCOPE, "sold", now=NOW)  # type: ignore[arg-type]
+        seqs = {"first_seq": 1, "last_seq": 1}
+        left = ledger.balance(connection, SCOPE, now=NOW).settled_nano  # type: ignore[arg-type]
+        ledger.post_usage(connection, SCOPE, left + 40 * NANO, now=NOW, **seqs)  # type: ignore[arg-type]
+
+    stores.control.write(act)
+    assert "Overage 40.0 credits at 0.0125 EUR each: €0.50" in texts(open_page("credits")).replace("\\", "")
+    december = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    assert credit.standing(stores, SCOPE, december).balance.overage_nano == 0
+    notes = [entry.note for entry in credit.statement(stores, SCOPE)]
+    assert "overage of 40 credits at 0.0125 EUR: 0.5 EUR" in notes

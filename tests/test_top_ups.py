@@ -1,4 +1,4 @@
-"""Automatic top-ups while two hundred clients ask at once: as many as are needed, and never above the month's ceiling."""
+"""Automatic top-ups while two hundred clients ask at once: as many as needed, never above the ceiling."""
 
 from __future__ import annotations
 

@@ -13,6 +13,8 @@ from runs_analytics import charts
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics.credits import Standing
 from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.money.amounts import decimal_string
+from runs_analytics.money.plans import overage_money
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.figures import CHART_PX
@@ -146,3 +148,17 @@ def _day(view: View, at: datetime | None) -> str:
 def _overage_help(found: Standing) -> str | None:
     owed = found.balance.overage_nano
     return f"Includes {text(owed)} of overage, which the next grant pays." if owed else None
+
+
+def overage_text(view: View, found: Standing) -> str | None:
+    """What is used beyond the credits, at which price, and when it is charged; None without such a price."""
+    plan = found.subscription.plan if found.subscription else None
+    if plan is None or plan.overage_price_nano is None:
+        return None
+    owed, currency = found.balance.overage_nano, view.ask.currency
+    money = fmt.money(fmt.from_nano(overage_money(owed, plan.overage_price_nano)), currency)
+    price = decimal_string(plan.overage_price_nano)
+    return (
+        f"Overage {text(owed)} credits at {price} {currency} each: {money}, charged when the {plan.window} ends "
+        "for what no credits have paid by then."
+    )

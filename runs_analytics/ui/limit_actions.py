@@ -17,13 +17,16 @@ from runs_analytics.money.limits import LIMIT_DIMENSIONS, LIMIT_MEASURES, WHOLE_
 from runs_analytics.money.periods import WINDOWS
 from runs_analytics.ui import limit_parts, parts
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.permits import may_spend
 
 _PROBLEM: Final = "limits_problem"
 _DONE: Final = "limits_done"
 
 
 def actions(view: View, found: Limits) -> None:
-    """The buttons: a new limit, and taking one away."""
+    """The buttons: a new limit, and taking one away; none for who may not."""
+    if not may_spend(view.ask.scope):
+        return
     limits = {status.limit.id: status.limit for status in found.statuses}
     with view.actions_slot or st.container(horizontal=True):
         if limits and st.button("Remove a limit", icon=":material/delete:"):
