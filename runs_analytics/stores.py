@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self, cast
 
@@ -21,7 +21,7 @@ from runs_analytics.control.meta import control_version, get_meta, next_seq, set
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
-from runs_analytics.control.subscriptions import accounts_with_allowance_due
+from runs_analytics.control.subscriptions import accounts_with_allowance_due, due_subscription
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.ingest.applier import OPERATOR, Applied, Applier
@@ -224,6 +224,14 @@ class Stores:
             waiting = accounts_with_expired_holds(connection, OPERATOR, now=now)
         scopes = [Scope(account, OPERATOR.actor) for account in waiting]
         return sum(self.control.write(lambda c, s=scope: expire_holds(c, s, now=now)) for scope in scopes)  # type: ignore[misc]
+
+    def give_due_allowance(self, scope: Scope, now: datetime) -> None:
+        """Give an account what its plan owes it, so that a balance is right whenever it is asked for."""
+        with self.control.read() as connection:
+            is_due = due_subscription(connection, scope, now) is not None
+        if is_due:
+            by_itself = Scope(scope.account, OPERATOR.actor)
+            self.control.write(lambda c: ledger.catch_up(c, by_itself, now=now))
 
     def give_due_allowances(self) -> int:
         """Give the allowances of periods that have begun; to how many accounts that was."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +27,10 @@ from runs_analytics.zones import local_midnight, zone_named
 RATE_DAYS: Final = 7
 """The present rate is the mean of so many times 24 hours."""
 
-STATEMENT_LINES: Final = 200
+STATEMENT_LINES: Final = 100
+"""Of a page."""
+
+_EXPORTED_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,7 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
     """
     require(scope, "credits.read")
     zone = zone_named(stores.account(scope).zone)
+    stores.give_due_allowance(scope, now)
     with stores.control.read() as connection:
         found = ledger.balance(connection, scope, now=now)
         kept = ledger_lines.grants_with_left(connection, scope)
@@ -146,6 +151,21 @@ def statement(
     require(scope, "credits.read")
     with stores.control.read() as connection:
         return ledger_lines.entries(connection, scope, before_number=before_number, limit=limit)
+
+
+def last_line(stores: Stores, scope: Scope) -> int:
+    """The number of the newest line, which is how many there are."""
+    with stores.control.read() as connection:
+        return ledger_lines.head(connection, scope)[0]
+
+
+def whole_statement(stores: Stores, scope: Scope, last_number: int) -> Iterator[tuple[Entry, ...]]:
+    """Every line up to a number, newest first, some thousands at once."""
+    before = last_number + 1
+    while before > 1:
+        found = statement(stores, scope, before_number=before, limit=_EXPORTED_AT_ONCE)
+        yield found
+        before = found[-1].number
 
 
 def plans(stores: Stores, scope: Scope) -> tuple[PlanVersion, ...]:

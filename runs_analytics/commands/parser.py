@@ -185,11 +185,13 @@ def _grants(parser: ArgumentParser) -> None:
     add.add_argument("--expires-at", metavar="MOMENT", help="default: never")
     add.add_argument("--id", help="default: a new one")
     add.add_argument("--note", default="")
+    _key(add)
     add.set_defaults(run=grants.grants_add)
     void = actions.add_parser("void", help="take what is left of a grant")
     void.add_argument("id")
     void.add_argument("--account", required=True)
     void.add_argument("--note", default="")
+    _key(void)
     void.set_defaults(run=grants.grants_void)
 
 
@@ -216,11 +218,13 @@ def _plans(parser: ArgumentParser) -> None:
     add.add_argument("--top-up-below", metavar="CREDITS", help="buy by itself when the balance is below")
     add.add_argument("--top-up-amount", metavar="CREDITS", help="what is bought so")
     add.add_argument("--top-up-ceiling", metavar="CREDITS", help="most that is bought so in a month")
+    _key(add)
     add.set_defaults(run=plans.plans_add)
     for name, words in (("assign", "put an account on a plan"), ("change", "put it on another plan")):
         assign = actions.add_parser(name, help=f"{words}, at once")
         assign.add_argument("id")
         assign.add_argument("--account", required=True)
+        _key(assign)
         assign.set_defaults(run=plans.plans_assign)
 
 
@@ -230,9 +234,18 @@ def _top_up(parser: ArgumentParser) -> None:
     buy.add_argument("--account", required=True)
     buy.add_argument("--amount", required=True, help="credits, up to nine decimals")
     buy.add_argument("--expires-at", metavar="MOMENT", help="default: never")
-    buy.add_argument("--key", help="sent twice within a day, it buys once; default: a new one")
+    buy.add_argument(
+        "--idempotency-key",
+        "--key",
+        dest="key",
+        help="sent twice within a day, it buys once; default: a new one",
+    )
     buy.add_argument("--note", default="")
     buy.set_defaults(run=plans.credits_topup)
+
+
+def _key(parser: ArgumentParser) -> None:
+    parser.add_argument("--idempotency-key", metavar="KEY", help="sent twice within a day, it acts once")
 
 
 def _credits(parser: ArgumentParser, run: Callable[..., int]) -> None:

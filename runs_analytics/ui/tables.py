@@ -104,7 +104,7 @@ def column_config(
         return st.column_config.TextColumn(column.title, width=width)
     if column.name == "share":
         return st.column_config.ProgressColumn(
-            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="small"
+            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="medium"
         )
     symbol = fmt.money(Decimal(), currency).rstrip("0.")
     sign = "+" if column.name.endswith("change") else ""
