@@ -19,7 +19,6 @@ from runs_analytics.money.plans import Plan
 from runs_analytics.scope import Role, Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
-from runs_analytics.ui.permits import may_spend
 from runs_analytics.vocabulary import NANO
 
 DAY = timedelta(days=1)
@@ -167,7 +166,8 @@ def test_a_new_allowance_counts_from_the_first_moment_of_its_period(stores: Stor
 
 @pytest.mark.parametrize("role", ["analyst", "member", "authorize", "ingest"])
 def test_who_may_not_spend_sees_no_buttons(role: Role) -> None:
-    assert not may_spend(Scope("acme", "key:a", role))
+    member = "ana" if role == "member" else None
+    assert not may(Scope("acme", "key:a", role, member), "credits.manage")
 
 
 def test_overage_shows_its_price_and_money(stores: Stores) -> None:

@@ -114,8 +114,14 @@ def _used(rows: pl.DataFrame) -> list[UsedRun]:
     names = ("id", "source", "started_at", *_COUNTED, "credits_nano", "cost_nano")
     found = rows.filter(~pl.col("status").is_in(["running", "blocked"])).sort("started_at")
     return [
-        UsedRun((0, number), row[0], row[1], row[2].replace(tzinfo=UTC), *row[3:], 0)
-        for number, row in enumerate(found.select(names).iter_rows())
+        UsedRun(
+            id=(0, number),
+            run_id=row["id"],
+            seq=0,
+            **{name: row[name] for name in names[1:] if name != "started_at"},
+            started_at=row["started_at"].replace(tzinfo=UTC),
+        )
+        for number, row in enumerate(found.select(names).iter_rows(named=True))
     ]
 
 
