@@ -16,6 +16,7 @@ from runs_analytics.control import ledger, plans
 from runs_analytics.control.subscriptions import current_subscription
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.plans import Plan
+from runs_analytics.roles import may
 from runs_analytics.scope import Role, Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
