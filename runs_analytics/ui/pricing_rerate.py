@@ -264,7 +264,7 @@ def _said(view: View) -> None:
 def _past(view: View) -> ShownTable:
     """Every confirmed re-rate with its sums."""
     columns = (
-        Column("number", "Re-rate", "text"),
+        Column("number", "Re-rate", "integer"),
         Column("days", "Days", "text"),
         Column("prices", "Prices", "text"),
         Column("runs_changed", "Runs changed", "integer"),
@@ -286,7 +286,7 @@ def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> d
     posted = -sum(line.change_nano for line in rows if line.is_posted)
     unit = "credits" if one.book == "credits" else view.ask.currency
     return {
-        "number": f"{one.number}",
+        "number": one.number,
         "days": fmt.date_range(one.selection.start, one.selection.end)
         + (" · filtered" if one.selection.filters else ""),
         "prices": f"{pricing_book.BOOKS[one.book]}, version {one.version}",
@@ -305,8 +305,9 @@ def _amount(view: View, book: BookKind, nano: int) -> str:
 
 
 def _signed(view: View, book: BookKind, nano: int) -> str:
-    sign = "+" if nano > 0 else "−" if nano < 0 else ""
-    return f"{sign}{_amount(view, book, abs(nano))}"
+    if not nano:
+        return "0"
+    return f"{'+' if nano > 0 else '−'}{_amount(view, book, abs(nano))}"
 
 
 def _signed_exact(nano: int) -> str:
