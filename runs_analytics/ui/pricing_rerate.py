@@ -15,6 +15,7 @@ from runs_analytics.control.rerates import StoredLine, StoredRerate
 from runs_analytics.errors import RunsError
 from runs_analytics.exports.document import Column, Kind
 from runs_analytics.money.price_book import BookKind
+from runs_analytics.roles import may
 from runs_analytics.selection import FIRST_DAY, Selection, normal_filters
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts, pricing_book
@@ -34,6 +35,10 @@ _DAYS: Final = 30
 
 def show(view: View) -> Shown:
     """The question, what would change, and what was confirmed before; what is shown, for exports."""
+    if not may(view.ask.scope, "prices.manage"):
+        # It shows what every member used.
+        st.info("Re-rating is for those who manage prices.", icon=":material/lock:")
+        return Shown((), ())
     with st.container(horizontal=True, gap="small"):
         kind = pricing_book.book_choice()
         editions = pricing.editions(view.session.stores, view.ask.scope, kind)
