@@ -40,6 +40,7 @@ UNLISTED: Final = (("run", "Run", ":material/article:"),)
 
 NEEDS: Final[dict[str, Permission]] = {
     "Credits": "credits.read",
+    "Pricing": "prices.read",
     "Limits": "limits.read",
     "Data": "imports.read",
 }
