@@ -114,7 +114,7 @@ def _used(rows: pl.DataFrame) -> list[UsedRun]:
     names = ("id", "source", "started_at", *_COUNTED, "credits_nano", "cost_nano")
     found = rows.filter(~pl.col("status").is_in(["running", "blocked"])).sort("started_at")
     return [
-        UsedRun((0, number), row[0], row[1], row[2].replace(tzinfo=UTC), *row[3:], seq=0)
+        UsedRun((0, number), row[0], row[1], row[2].replace(tzinfo=UTC), *row[3:], 0)
         for number, row in enumerate(found.select(names).iter_rows())
     ]
 
@@ -123,7 +123,7 @@ def _ask(stores: Stores, scope: Scope, full: str | None, now: datetime) -> None:
     """Ask for runs of the team whose limit is reached, which are refused, and for one that holds credits."""
     terms = TermsCache(stores.control.changes, stores.account, stores.books)
     authorizer = Authorizer(stores.control, terms, stores.imported.lookup, may_overdraw=may_overdraw)
-    body = {"service": "enrichment", "credits": "5", "ttl_s": 86_400}
+    body = {"service": "Enrichment", "credits": "5", "ttl_s": 86_400}
     for number in range(1, _REFUSED + 1) if full else ():
         authorizer.authorize(scope, {**body, "id": f"sample-refused-{number}", "team": full}, now)
     authorizer.authorize(scope, {**body, "id": "sample-held"}, now)
