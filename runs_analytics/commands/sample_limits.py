@@ -25,7 +25,6 @@ from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import NANO, NONE
 from runs_analytics.zones import local_midnight, zone_named
 
-_COUNTED: Final = ("project", "team", "member", "service", "feature")
 _AT_ONCE: Final = 2_000
 _REFUSED: Final = 3
 
@@ -111,11 +110,23 @@ def _sum(rows: pl.DataFrame) -> int:
 
 
 def _used(rows: pl.DataFrame) -> list[UsedRun]:
-    names = ("id", "source", "started_at", *_COUNTED, "credits_nano", "cost_nano")
     found = rows.filter(~pl.col("status").is_in(["running", "blocked"])).sort("started_at")
     return [
-        UsedRun((0, number), row[0], row[1], row[2].replace(tzinfo=UTC), *row[3:], 0)
-        for number, row in enumerate(found.select(names).iter_rows())
+        UsedRun(
+            (0, number),
+            run["id"],
+            run["source"],
+            run["started_at"].replace(tzinfo=UTC),
+            run["project"],
+            run["team"],
+            run["member"],
+            run["service"],
+            run["feature"],
+            run["credits_nano"],
+            run["cost_nano"],
+            seq=0,
+        )
+        for number, run in enumerate(found.iter_rows(named=True))
     ]
 
 
