@@ -15,6 +15,7 @@ from runs_analytics.commands import (
     grants,
     imports,
     limits,
+    people,
     plans,
     totals,
     upkeep,
@@ -69,6 +70,7 @@ def build_parser() -> ArgumentParser:
     _plans(commands.add_parser("plans", help="write plans, and put an account on one"))
     _top_up(commands.add_parser("credits", help="buy credits"))
     limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
+    people.add_arguments(commands.add_parser("people", help="who may sign in, and as what"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)

@@ -27,7 +27,11 @@ BROWSER_COOKIE: Final = "runs_browser"
 BROWSER_SECONDS: Final = 365 * 24 * 3600
 MOST_BYTES: Final = 16 * 1024
 MOST_FIELDS: Final = 12
-CONTENT_POLICY: Final = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+CONTENT_POLICY: Final = "; ".join(
+    [f"{kind}-src 'self'" for kind in ("style", "img")]
+    + [f"{kind} 'none'" for kind in ("default-src", "frame-ancestors", "base-uri")]
+    + ["form-action 'self'"]
+)
 _WITHIN: Final = re.compile(r"/(?![/\\])[^\x00-\x20\\]*")
 
 
