@@ -72,6 +72,7 @@ def subscribe(connection: sa.Connection, scope: Scope, plan_id: str, *, now: dat
         NotFound: when the account or the plan does not exist.
         Conflict: when the account has this version already.
     """
+    require(scope, "credits.manage")
     zone = zone_named(get_account(connection, scope).zone)
     new = get_plan(connection, scope, plan_id)
     ledger.catch_up(connection, scope, now=now)
@@ -128,6 +129,7 @@ def top_up(
         NotFound: when the account does not exist.
         Conflict: when a grant of that id exists.
     """
+    require(scope, "credits.manage")
     grant = Grant(grant_id, "purchase", amount_nano, 100, now, expires_at, now)
     ledger.add_grant(connection, scope, grant, note=note)
     return grant
