@@ -15,6 +15,7 @@ from runs_analytics.commands import (
     grants,
     imports,
     limits,
+    people,
     plans,
     rerate,
     totals,
@@ -71,6 +72,7 @@ def build_parser() -> ArgumentParser:
     _top_up(commands.add_parser("credits", help="buy credits"))
     _prices(commands.add_parser("prices", help="what runs cost, and what other prices would change"))
     limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
+    people.add_arguments(commands.add_parser("people", help="who may sign in, and as what"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)
