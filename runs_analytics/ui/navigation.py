@@ -43,6 +43,7 @@ NEEDS: Final[dict[str, Permission]] = {
     "Pricing": "prices.read",
     "Limits": "limits.read",
     "Data": "imports.read",
+    "Audit": "audit.read",
 }
 """What a visitor must be permitted to see a page of that title; the others need `runs.read`."""
 
