@@ -165,7 +165,7 @@ def test_the_export_is_the_whole_list_with_the_totals_of_the_pages(stores: Store
         selection = SELECTED
 
     View.ask = ask  # type: ignore[attr-defined]
-    shown = HistoryTable("runs", "Runs", RUN_COLUMNS, pl.DataFrame(), None, View(), listing)  # type: ignore[arg-type]
+    shown = HistoryTable("runs", "Runs", RUN_COLUMNS, pl.DataFrame(), view=View(), listing=listing)  # type: ignore[arg-type]
     written = pl.concat(list(shown.exported().batches()))
     assert written.height == totals.runs == shown.exported().rows
     assert written["credits"].sum() == totals.credits
