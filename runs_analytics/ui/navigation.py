@@ -30,6 +30,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("limits", "Limits", ":material/speed:"),
         ("data", "Data", ":material/database:"),
         ("audit", "Audit", ":material/history_edu:"),
+        ("settings", "Settings", ":material/settings:"),
     ),
 }
 """File below pages/, title and icon of every page, by group."""
