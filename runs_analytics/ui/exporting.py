@@ -54,8 +54,10 @@ def document(view: View, shown: Shown) -> Document:
 
 
 def menu(view: View, shown: Shown) -> None:
-    """Fill the bar's place for exports."""
+    """Fill the bar's place for exports; empty while there is nothing to export."""
     made = document(view, shown)
+    if not made.tables:
+        return
     with view.export_slot, st.popover("Export", icon=":material/download:", key="export"):
         for kind in FORMATS:
             st.download_button(
