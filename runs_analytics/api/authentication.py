@@ -6,13 +6,13 @@ import asyncio
 
 from fastapi import Request
 
+from runs_analytics.api.access import Caller
 from runs_analytics.api.runtime import Runtime
-from runs_analytics.control.keys import authenticate
-from runs_analytics.scope import Scope
+from runs_analytics.control.keys import checked_key
 
 
-async def scope_of(runtime: Runtime, request: Request) -> Scope:
-    """The account and role of the request's key; it is looked up each time, so revoking acts at once.
+async def caller_of(runtime: Runtime, request: Request) -> Caller:
+    """Whoever holds the request's key; it is looked up each time, so revoking acts at once.
 
     Raises:
         Unauthenticated: always the same answer, whatever is missing or wrong.
@@ -21,7 +21,7 @@ async def scope_of(runtime: Runtime, request: Request) -> Scope:
     return await asyncio.to_thread(_look_up, runtime, key.strip() if scheme.lower() == "bearer" else "")
 
 
-def _look_up(runtime: Runtime, key: str) -> Scope:
+def _look_up(runtime: Runtime, text: str) -> Caller:
     control = runtime.control
     with control.read() as connection:
-        return authenticate(connection, key, runtime.clock(), pepper=control.pepper)
+        return Caller.of(checked_key(connection, text, runtime.clock(), pepper=control.pepper))

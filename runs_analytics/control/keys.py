@@ -24,8 +24,8 @@ from runs_analytics.control.schema import api_keys
 from runs_analytics.errors import BadRequest, NotAllowed, NotFound, Unauthenticated
 from runs_analytics.scope import Role, Scope
 
-KeyScope = Literal["ingest", "read", "admin"]
-KEY_SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "read", "admin")
+KeyScope = Literal["ingest", "authorize", "read", "admin"]
+KEY_SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "authorize", "read", "admin")
 
 _KEY: Final = re.compile(r"runs_([a-z0-9]{8})_([0-9a-f]{64})", re.ASCII)
 _PREFIX_LETTERS: Final = string.ascii_lowercase + string.digits
@@ -99,6 +99,20 @@ def authenticate(connection: sa.Connection, text: str, now: datetime, *, pepper:
     Raises:
         Unauthenticated: always the same answer, whatever is wrong with the key.
     """
+    return scope_of(checked_key(connection, text, now, pepper=pepper))
+
+
+def scope_of(key: ApiKey) -> Scope:
+    """The account and role that a checked key stands for."""
+    return Scope(account=key.account, actor=f"key:{key.prefix}", role=_role(set(key.scopes)))
+
+
+def checked_key(connection: sa.Connection, text: str, now: datetime, *, pepper: bytes) -> ApiKey:
+    """The key that a text is, when it may be used now.
+
+    Raises:
+        Unauthenticated: always the same answer, whatever is wrong with the key.
+    """
     parts = _KEY.fullmatch(text)
     if parts is None:
         raise _refusal()
@@ -109,7 +123,7 @@ def authenticate(connection: sa.Connection, text: str, now: datetime, *, pepper:
         raise _refusal()
     if row.expires_at is not None and row.expires_at <= now:
         raise _refusal()
-    return Scope(account=row.account, actor=f"key:{row.prefix}", role=_role(set(row.scopes.split())))
+    return _shown(row)
 
 
 def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: datetime) -> ApiKey:
@@ -153,7 +167,7 @@ def _role(scopes: set[str]) -> Role:
     """The one role that grants exactly what the scopes do."""
     if "admin" in scopes:
         return "admin"
-    if scopes == {"ingest", "read"}:
+    if {"ingest", "read"} <= scopes:
         return "member"
     return "analyst" if "read" in scopes else "ingest"
 
