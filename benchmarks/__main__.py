@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks import exporting, importing, ingest, questions, sizes, starting, visible
+from benchmarks import authorizing, exporting, importing, ingest, questions, sizes, starting, visible
 from benchmarks.report import Figure, figures_table, write_json
 from benchmarks.workspace import Workspace, prepare
 
@@ -28,6 +28,7 @@ SECTIONS: Final[dict[str, Callable[[Workspace, Callable[[str], None]], Any]]] = 
     "visible": visible.measure,
     "questions": questions.measure,
     "export": exporting.measure,
+    "authorize": authorizing.measure,
     "sizes": sizes.measure,
 }
 """In the order in which they run: each finds the stores as the ones before left them."""

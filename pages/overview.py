@@ -3,7 +3,17 @@
 import streamlit as st
 
 from runs_analytics.analytics import usage
-from runs_analytics.ui import attention, breakdowns, controls, exporting, figures, navigation, parts, recent
+from runs_analytics.ui import (
+    attention,
+    breakdowns,
+    controls,
+    credit_parts,
+    exporting,
+    figures,
+    navigation,
+    parts,
+    recent,
+)
 from runs_analytics.ui.headlines import headline_cards, main_measure
 
 SPLITS = {"service": "Service", "feature": "Feature", "project": "Project", "member": "Member"}
@@ -11,6 +21,8 @@ MEASURES = ("cost", "runs", "error_rate")
 
 view = controls.open_page("Overview", live=True)
 cards = headline_cards(view, ("credits", "cost", "agent_runs", "api_calls", "error_rate", "tokens"))
+if left := credit_parts.overview_cards(view):
+    parts.cards(left)
 parts.cards(cards)
 measure = main_measure(view)
 grain = usage.suggested_grain(view.selection)
@@ -38,4 +50,4 @@ with needs:
 
 tables = [breakdowns.by_slot(view, grain, (measure.name, *MEASURES))]
 tables += [breakdowns.by_value(view, split, measure.name, MEASURES) for split in sorted({by, went_to})]
-exporting.menu(view, exporting.Shown(cards, tables, figures.exported(view, measure, by, grain)))
+exporting.menu(view, exporting.Shown([*left, *cards], tables, figures.exported(view, measure, by, grain)))

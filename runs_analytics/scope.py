@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["owner", "admin", "finance", "analyst", "member", "ingest", "operator"]
+Role = Literal["owner", "admin", "finance", "analyst", "member", "ingest", "authorize", "operator"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,13 @@ from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
 from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
+from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
+from runs_analytics.ingest.authorize import Authorizer
 from runs_analytics.settings import Settings
 
 # Unused here: what the first page imports, so that nobody waits for it there.
@@ -71,12 +74,12 @@ class ServedRuntime:
         self.clock: Clock = stores.clock
         self.control: ControlStore = stores.control
         self.warehouse: Warehouse = stores.warehouse
+        self.keyring = Keyring(stores.control)
+        terms = TermsCache(stores.control.changes, stores.account, stores.books)
         self.accepter = Accepter(
-            stores.control,
-            TermsCache(stores.account_and_version, stores.books),
-            stores.imported.lookup,
-            payload_bytes=stores.settings.payload_bytes,
+            stores.control, terms, stores.imported.lookup, payload_bytes=stores.settings.payload_bytes
         )
+        self.authorizer = Authorizer(stores.control, terms, stores.imported.lookup, may_overdraw=may_overdraw)
 
     def lag(self) -> Backlog:
         """What was acknowledged and is not in the warehouse yet."""

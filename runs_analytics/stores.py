@@ -12,13 +12,18 @@ from typing import Literal, Self, cast
 import polars as pl
 
 from runs_analytics.clock import Clock
+from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account, get_account, list_accounts
+from runs_analytics.control.audit_chain import AuditHeads, ChainHead, chain_heads
+from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
 from runs_analytics.control.meta import control_version, get_meta, next_seq, set_meta
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import accounts_with_allowance_due
 from runs_analytics.control.writer import Connection
+from runs_analytics.errors import RunsError
 from runs_analytics.ingest.applier import OPERATOR, Applied, Applier
 from runs_analytics.ingest.archiver import Archiver
 from runs_analytics.ingest.files.mapping import ImportMapping
@@ -56,6 +61,8 @@ class Stores:
         self.importer = Importer(
             self.control, self.archive, self.imported, folder / "rejects", settings.payload_bytes
         )
+        self.audit_heads = AuditHeads(folder, self.control.pepper)
+        self._exported_heads: tuple[ChainHead, ...] = ()
         self.answers = Answers()
         self.notes: list[str] = []
         """What was found and mended at opening, in words."""
@@ -70,6 +77,9 @@ class Stores:
         with ExitStack() as opening:
             stores = cls(settings, clock, opening)
             stores._recover()
+            stores._keep_audit_heads()
+            # Before the control store closes, so that a command's own acts are exported at its end.
+            opening.callback(stores._keep_audit_heads)
             stores._resources = opening.pop_all()
             return stores
 
@@ -184,7 +194,7 @@ class Stores:
         """
 
         def undo(connection: Connection) -> None:
-            undo_import(connection, scope, import_id, next_seq(connection))
+            undo_import(connection, scope, import_id, next_seq(connection), now=self.clock())
             self.imported.forget(scope.account, import_id)
 
         self.control.write(undo)
@@ -207,6 +217,36 @@ class Stores:
         self.note_applied()
         return total
 
+    def free_expired_holds(self) -> int:
+        """Free the holds whose time is over; how many that were."""
+        now = self.clock()
+        with self.control.read() as connection:
+            waiting = accounts_with_expired_holds(connection, OPERATOR, now=now)
+        scopes = [Scope(account, OPERATOR.actor) for account in waiting]
+        return sum(self.control.write(lambda c, s=scope: expire_holds(c, s, now=now)) for scope in scopes)  # type: ignore[misc]
+
+    def give_due_allowances(self) -> int:
+        """Give the allowances of periods that have begun; to how many accounts that was."""
+        now = self.clock()
+        with self.control.read() as connection:
+            waiting = accounts_with_allowance_due(connection, now)
+        for scope in (Scope(account, OPERATOR.actor) for account in waiting):
+            self.control.write(lambda c, s=scope: ledger.catch_up(c, s, now=now))  # type: ignore[misc]
+        return len(waiting)
+
+    def export_audit_heads(self) -> None:
+        """Write the newest audit heads outside the database, when they moved.
+
+        Raises:
+            StorageFull, Unavailable: when they could not be written; the next call tries again.
+        """
+        with self.control.read() as connection:
+            heads = chain_heads(connection, OPERATOR)
+            if heads != self._exported_heads:
+                # Within reading, which words what the file system refuses.
+                self.audit_heads.export(heads, self.clock())
+        self._exported_heads = heads
+
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""
         compact_rollups(self.warehouse)
@@ -216,6 +256,12 @@ class Stores:
         """Remember in the control store how far the warehouse's main file is, to notice when it loses something."""
         applied = str(self.warehouse.applied_seq)
         self.control.write(lambda connection: set_meta(connection, APPLIED_SEQ, applied))
+
+    def _keep_audit_heads(self) -> None:
+        try:
+            self.export_audit_heads()
+        except RunsError as problem:
+            log.warning("The audit heads were not exported: %s", problem.message)
 
     def _mark_failed(self, account: str, import_id: str) -> None:
         scope, now = Scope(account, "recovery", "operator"), self.clock()

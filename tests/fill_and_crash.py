@@ -26,7 +26,9 @@ def main(data_dir: Path) -> None:
     scope = Scope("acme", "test")
     stores.control.write(lambda connection: create_account(connection, scope, now=stores.clock()))
     accepter = Accepter(
-        stores.control, TermsCache(stores.account_and_version, stores.books), stores.imported.lookup
+        stores.control,
+        TermsCache(stores.control.changes, stores.account, stores.books),
+        stores.imported.lookup,
     )
     for number in range(BATCHES):
         now = datetime.now(UTC)

@@ -14,7 +14,7 @@ from runs_analytics.control import ledger, ledger_lines
 from runs_analytics.control.accounts import Account, create_account, get_account
 from runs_analytics.control.claims import RunId, StoredRun
 from runs_analytics.control.inbox import pending
-from runs_analytics.control.meta import bump_control_version, control_version
+from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.store import ControlStore
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.import_job import Books
@@ -52,12 +52,13 @@ class Setting:
 
     def __post_init__(self) -> None:
         self.control.write(lambda c: create_account(c, Scope("acme", "test"), now=NOW, currency="EUR"))
-        self.accepter = Accepter(self.control, TermsCache(self.account_and_version, self.books), self.lookup)
+        self.terms = TermsCache(self.control.changes, self.account, self.books)
+        self.accepter = Accepter(self.control, self.terms, self.lookup)
 
-    def account_and_version(self, scope: Scope) -> tuple[Account, int]:
+    def account(self, scope: Scope) -> Account:
         """As the composition of the stores answers it."""
         with self.control.read() as connection:
-            return get_account(connection, scope), control_version(connection)
+            return get_account(connection, scope)
 
     def books(self, _: Scope) -> Books:
         """The books that hold at the moment."""

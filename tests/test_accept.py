@@ -155,7 +155,7 @@ def test_usage_is_not_posted_when_its_runs_are_not_stored(
         raise StorageFull("The disk is full.")
 
     with monkeypatch.context() as patched:
-        patched.setattr("runs_analytics.ingest.accept.ledger.post_usage", broken)
+        patched.setattr("runs_analytics.control.settlement.ledger.post_usage", broken)
         with pytest.raises(StorageFull):
             setting.send(event())
     assert setting.inbox().height == 0

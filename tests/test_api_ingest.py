@@ -22,7 +22,7 @@ from runs_analytics.api.application import create_api
 from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.control.inbox import Backlog, backlog
-from runs_analytics.control.keys import create_key, revoke_key
+from runs_analytics.control.keys import Keyring, create_key, revoke_key
 from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import StorageFull, Unavailable
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
@@ -53,6 +53,7 @@ class Server:
     def __init__(self, control: ControlStore) -> None:
         self.setting = Setting(control)
         self.control, self.accepter = control, self.setting.accepter
+        self.keyring = Keyring(control)
         self.warehouse: Any = FakeWarehouse()
         self.now = NOW
         metrics = Metrics(self)
@@ -255,10 +256,10 @@ def test_a_failing_store_is_named_but_not_shown(server: Server, monkeypatch: pyt
     }
     for status, failure in failures.items():
 
-        def fail(_: object, failure: Exception = failure) -> None:
+        def fail(*_: object, failure: Exception = failure) -> None:
             raise failure
 
-        monkeypatch.setattr(server.control, "submit", fail)
+        monkeypatch.setattr(server.control, "submit_item", fail)
         answer = server.post(event())
         assert problem(answer)["status"] == status
         assert "secret" not in answer.text

@@ -58,10 +58,10 @@ def test_an_import_runs_is_done_and_can_be_undone_once(control_store: ControlSto
     assert (started.state, started.counts, started.mapping) == ("running", ImportCounts(), MAPPING)
     done = finish(control_store)
     assert (done.state, done.counts, done.seq, done.finished_at) == ("done", COUNTS, 4, LATER)
-    undone = control_store.write(lambda c: undo_import(c, ACME, "a1", 9))
+    undone = control_store.write(lambda c: undo_import(c, ACME, "a1", 9, now=NOW))
     assert (undone.state, undone.undo_seq, undone.seq) == ("undone", 9, 4)
     with pytest.raises(Conflict, match="is undone; only a done one"):
-        control_store.write(lambda c: undo_import(c, ACME, "a1", 10))
+        control_store.write(lambda c: undo_import(c, ACME, "a1", 10, now=NOW))
 
 
 def test_an_import_that_failed_stays_failed(control_store: ControlStore) -> None:
@@ -82,7 +82,7 @@ def test_the_same_file_is_found_again_while_its_import_stands(control_store: Con
     assert found(ACME) is None
     finish(control_store)
     assert (found(ACME), found(OTHER)) == ("a1", None)
-    control_store.write(lambda c: undo_import(c, ACME, "a1", 9))
+    control_store.write(lambda c: undo_import(c, ACME, "a1", 9, now=NOW))
     assert found(ACME) is None
 
 
@@ -108,15 +108,15 @@ def test_a_file_name_that_cannot_be_shown_is_refused(control_store: ControlStore
 
 
 def test_a_mapping_is_kept_under_its_name_until_it_is_deleted(control_store: ControlStore) -> None:
-    control_store.write(lambda c: save_mapping(c, ACME, "gateway", {"zone": "UTC"}))
-    control_store.write(lambda c: save_mapping(c, ACME, " gateway ", MAPPING))
-    control_store.write(lambda c: save_mapping(c, ACME, "apache", {}))
+    control_store.write(lambda c: save_mapping(c, ACME, "gateway", {"zone": "UTC"}, now=NOW))
+    control_store.write(lambda c: save_mapping(c, ACME, " gateway ", MAPPING, now=NOW))
+    control_store.write(lambda c: save_mapping(c, ACME, "apache", {}, now=NOW))
     with control_store.read() as connection:
         assert list(list_mappings(connection, ACME).items()) == [("apache", {}), ("gateway", MAPPING)]
         assert list_mappings(connection, OTHER) == {}
     with pytest.raises(NotFound, match="'other' has no mapping"):
-        control_store.write(lambda c: delete_mapping(c, OTHER, "gateway"))
-    control_store.write(lambda c: delete_mapping(c, ACME, "gateway"))
+        control_store.write(lambda c: delete_mapping(c, OTHER, "gateway", now=NOW))
+    control_store.write(lambda c: delete_mapping(c, ACME, "gateway", now=NOW))
     with control_store.read() as connection:
         assert list(list_mappings(connection, ACME)) == ["apache"]
 

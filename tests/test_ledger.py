@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 from control_fixtures import ACME, NOW, OTHER
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from runs_analytics.control.accounts import create_account
+from runs_analytics.control.admission import Asked, decide
+from runs_analytics.control.authorizations import cancel, expire_holds, held_nano
+from runs_analytics.control.idempotency import once
 from runs_analytics.control.ledger import (
     Balance,
     add_grant,
@@ -28,14 +33,19 @@ from runs_analytics.control.ledger import (
     void_grant,
 )
 from runs_analytics.control.ledger_lines import Entry, check_ledger, entries
+from runs_analytics.control.plans import put_plan, subscribe, top_up
 from runs_analytics.control.store import ControlStore
+from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import Conflict, NotFound, RunsError
 from runs_analytics.money.grants import Grant
+from runs_analytics.money.plans import Plan, TopUpRule
 from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import NONE
 
 pytest_plugins = ("control_fixtures",)
 
 DAY = timedelta(days=1)
+BERLIN = ZoneInfo("Europe/Berlin")
 MACHINES = int(os.environ.get("RUNS_TEST_LEDGERS", "50"))
 STEPS = 200
 
@@ -191,30 +201,63 @@ def test_the_database_refuses_to_change_what_was_posted(
 # -- the model ----------------------------------------------------------------------------------------
 
 
+def span(now: datetime, window: str) -> tuple[int, int, datetime, date]:
+    """Of the local week or month around a moment: its days, those from today on, its end and its first day."""
+    today = now.astimezone(BERLIN).date()
+    first = today.replace(day=1) if window == "month" else today - timedelta(days=today.weekday())
+    last = (first + timedelta(days=32)).replace(day=1) if window == "month" else first + timedelta(days=7)
+    end = datetime(last.year, last.month, last.day, tzinfo=BERLIN).astimezone(UTC)
+    return (last - first).days, (last - today).days, end, first
+
+
 @dataclass
 class Model:
-    """What the ledger must say, the plain way: one list of grants, one of usage."""
+    """What the ledger must say, the plain way: lists of grants, usage, holds and answered keys."""
 
     grants: dict[str, Grant] = field(default_factory=dict)
     left: dict[str, int] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)
     taken: list[tuple[datetime, dict[str, int], int]] = field(default_factory=list)
     """By use: when, from which grants, and what is still owed."""
+    holds: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    keys: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    bought: dict[str, list[int]] = field(default_factory=dict)
+    plan: Plan | None = None
+    version: int = 0
+    next_at: datetime = NOW
 
     def catch_up(self, now: datetime) -> None:
+        while self.plan and self.next_at <= now:
+            start = self.next_at
+            kept = min(self.settle(start), self.plan.roll_over_nano)
+            _, _, self.next_at, first = span(start, self.plan.window)
+            self.give_allowance(f"plan:{self.version}:{first}:rolled-over", kept, 49, start)
+            self.give_allowance(f"plan:{self.version}:{first}", self.plan.allowance_nano, 50, start)
+        self.settle(now)
+
+    def settle(self, now: datetime) -> int:
         order = sorted(self.grants.values(), key=lambda g: g.burn_order)
         for place, (at, parts, owed) in enumerate(self.taken):
             for g in order:
                 if owed and g.effective_at <= now and (g.expires_at is None or g.expires_at > at):
                     owed = self._take(g.id, parts, owed)
             self.taken[place] = at, parts, owed
+        lost = 0
         for g in order:
             if g.id in self.void or (g.expires_at is not None and g.expires_at <= now):
+                lost += self.left[g.id] if g.id.startswith("plan:") else 0
                 self.left[g.id] = 0
+        return lost
+
+    def give_allowance(self, name: str, amount: int, priority: int, start: datetime) -> None:
+        if amount:
+            self.grants[name] = Grant(name, "allowance", amount, priority, start, self.next_at, start)
+            self.left[name] = amount
 
     def give(self, g: Grant) -> None:
-        self.grants[g.id], self.left[g.id] = g, g.amount_nano
         self.catch_up(g.created_at)
+        self.grants[g.id], self.left[g.id] = g, g.amount_nano
+        self.settle(g.created_at)
 
     def use(self, amount: int, now: datetime) -> None:
         self.catch_up(now)
@@ -223,6 +266,38 @@ class Model:
             if g.is_open(now):
                 amount = self._take(g.id, parts, amount)
         self.taken.append((now, parts, amount))
+        rule = self.plan.top_up if self.plan else None
+        month = f"{now.astimezone(BERLIN):%Y-%m}"
+        before, bought = self.bought.setdefault(month, []), 0
+        while rule and self.settled(now) + bought < rule.threshold_nano:
+            if sum(before) + bought + rule.amount_nano > rule.ceiling_nano:
+                break
+            bought += rule.amount_nano
+        if bought:
+            before.append(bought)
+            self.give(Grant(f"auto:{month}:{len(before)}", "purchase", bought, 100, now, None, now))
+
+    def subscribe(self, plan: Plan, now: datetime) -> None:
+        self.catch_up(now)
+        parts = [
+            round(Fraction(p.allowance_nano * left, days)) if p else 0
+            for p in (self.plan, plan)
+            for days, left, *_ in [span(now, (p or plan).window)]
+        ]
+        old = [
+            name for name in self.grants if name.startswith(f"plan:{self.version}:") and name[-4:] != "over"
+        ]
+        amount = max(sum(self.left[name] for name in old) - parts[0] + parts[1], 0)
+        for name in [name for name in old if self.left[name]]:
+            self.void_grant(name, now)
+        self.plan, self.version = plan, self.version + 1
+        _, _, self.next_at, first = span(now, plan.window)
+        self.give_allowance(f"plan:{self.version}:{first}", amount, 50, now)
+        self.settle(now)
+
+    def settled(self, now: datetime) -> int:
+        there = sum(self.left[g.id] for g in self.grants.values() if g.is_open(now))
+        return there - sum(owed for _, _, owed in self.taken)
 
     def void_grant(self, grant_id: str, now: datetime) -> None:
         self.catch_up(now)
@@ -235,7 +310,7 @@ class Model:
         for grant_id, part in parts.items():
             self.left[grant_id] += 0 if grant_id in self.void else part
         self.taken[place] = at, {}, 0
-        self.catch_up(now)
+        self.settle(now)
 
     def _take(self, grant_id: str, parts: dict[str, int], wanted: int) -> int:
         part = min(wanted, self.left[grant_id])
@@ -245,21 +320,29 @@ class Model:
         return wanted - part
 
 
+PLANS = (
+    Plan("small", "Small", "month", 310, roll_over_nano=20, price_nano=5),
+    Plan("weekly", "Weekly", "week", 73, roll_over_nano=100, allows_overage=True),
+    Plan("large", "Large", "month", 200, top_up=TopUpRule(15, 20, 90)),
+    Plan("bare", "Bare", "month", 0, top_up=TopUpRule(5, 7, 7)),
+)
+
+
 class LedgerMachine(RuleBasedStateMachine):
     """Acts on a real store and on the model alike, while the clock goes on."""
 
-    @initialize()
-    def open(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="runs-ledger-")
-        self.store = ControlStore.open(Path(self.folder.name) / "data")
-        self.store.write(lambda c: create_account(c, ACME, zone="Europe/Berlin", now=NOW))
+    examples = itertools.count()
+
+    def __init__(self, store: ControlStore) -> None:
+        super().__init__()
+        self.store, self.scope = store, Scope(f"m{next(self.examples)}", "cli", "operator")
         self.model, self.now = Model(), datetime(2026, 3, 27, 22, tzinfo=UTC)
+        store.write(lambda c: create_account(c, self.scope, zone="Europe/Berlin", now=self.now))
+        for plan in PLANS:
+            store.write(lambda c, plan=plan: put_plan(c, self.scope, plan, now=self.now))
         self.numbers: list[list[int]] = []
         self.refunded: set[int] = set()
-
-    def teardown(self) -> None:
-        self.store.close()
-        self.folder.cleanup()
+        self.names = itertools.count()
 
     def act(self, act: Callable[[Any], Any], *, is_refused: bool = False) -> Any:
         """Act on the store, which must refuse exactly what the model refuses."""
@@ -269,21 +352,21 @@ class LedgerMachine(RuleBasedStateMachine):
             self.store.write(act)
         return None
 
-    @rule(hours=st.sampled_from([0, 1, 5, 24, 24 * 31]))
+    @rule(hours=st.sampled_from([1, 5, 24, 24 * 8, 24 * 31]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
     @rule(
         amount=st.integers(1, 60),
         kind=st.sampled_from(["allowance", "purchase", "promotion"]),
-        priority=st.integers(1, 3),
+        priority=st.sampled_from([1, 2, 49, 50, 100]),
         starts=st.sampled_from([-2, 0, 0, 3]),
         lasts=st.sampled_from([None, 1, 24, 24 * 30]),
     )
     def give(self, amount: int, kind: str, priority: int, starts: int, lasts: int | None) -> None:
         start = self.now + timedelta(hours=starts)
         given = grant(
-            f"g{len(self.model.grants)}",
+            f"g{next(self.names)}",
             amount,
             kind=kind,
             priority=priority,
@@ -291,21 +374,68 @@ class LedgerMachine(RuleBasedStateMachine):
             created_at=self.now,
             expires_at=None if lasts is None else start + timedelta(hours=lasts),
         )
-        self.act(lambda c: add_grant(c, ACME, given))
+        self.act(lambda c: add_grant(c, self.scope, given))
         self.model.give(given)
 
-    @rule(amount=st.integers(1, 90))
+    @rule(amount=st.sampled_from([1, 7, 15, 40, 90]))
     def use(self, amount: int) -> None:
-        posted = self.act(lambda c: post_usage(c, ACME, amount, now=self.now, first_seq=1, last_seq=1))
+        posted = self.act(lambda c: post_usage(c, self.scope, amount, now=self.now, first_seq=1, last_seq=1))
         self.model.use(amount, self.now)
-        self.numbers.append([entry.number for entry in posted if entry.refers_to is None])
+        self.numbers.append(
+            [e.number for e in posted if e.refers_to is None and e.kind in ("usage", "overage")]
+        )
+
+    @rule(plan=st.sampled_from(PLANS))
+    def subscribe(self, plan: Plan) -> None:
+        is_refused = self.model.plan == plan
+        self.act(lambda c: subscribe(c, self.scope, plan.id, now=self.now), is_refused=is_refused)
+        if not is_refused:
+            self.model.subscribe(plan, self.now)
+
+    @rule(key=st.sampled_from("ab"), amount=st.sampled_from([5, 9]))
+    def buy(self, key: str, amount: int) -> None:
+        before, at = self.model.keys.get(key, (0, self.now - DAY))
+        is_kept = self.now - at < DAY
+        name, now = f"t{next(self.names)}", self.now
+
+        def act(c: Any) -> dict[str, Any]:
+            return {"id": top_up(c, self.scope, name, amount, now=now).id}
+
+        is_refused = is_kept and before != amount
+        answer = self.act(lambda c: once(c, self.scope, key, amount, act, now=now), is_refused=is_refused)
+        if not is_kept:
+            self.model.keys[key] = amount, now
+            self.model.give(grant(name, amount, priority=100, effective_at=now, created_at=now))
+        assert is_refused or answer[1] is not is_kept
+
+    @rule(amount=st.integers(1, 60), hours=st.sampled_from([1, 24]))
+    def hold(self, amount: int, hours: int) -> None:
+        name, model = f"h{next(self.names)}", self.model
+        asked = Asked(
+            (1, int(name[1:])), name, "", 1, *[NONE] * 5, credits_nano=amount, cost_nano=None,
+            price_version=None, now=self.now, ttl=timedelta(hours=hours),
+        )  # fmt: skip
+        ((answer, is_new),) = self.act(lambda c: decide(c, self.scope, [asked], may_overdraw=may_overdraw))
+        is_free = not (model.grants or model.taken) or (model.plan is not None and model.plan.allows_overage)
+        held = sum(nano for nano, _ in model.holds.values())
+        is_allowed = is_free or amount <= model.settled(self.now) - held
+        assert (answer.state, is_new) == ("open" if is_allowed else "refused", True)
+        if is_allowed:
+            model.holds[name] = amount, self.now + timedelta(hours=hours)
+
+    @rule()
+    def release(self) -> None:
+        if self.model.holds:
+            name = next(iter(self.model.holds))
+            self.act(lambda c: cancel(c, self.scope, (1, int(name[1:])), name, now=self.now))
+            del self.model.holds[name]
 
     @rule(place=st.integers(0, 30))
     def void(self, place: int) -> None:
-        name = f"g{place}"
+        name = dict(enumerate(self.model.grants)).get(place, "none")
         self.model.catch_up(self.now)
         is_refused = not self.model.left.get(name)
-        self.act(lambda c: void_grant(c, ACME, name, now=self.now), is_refused=is_refused)
+        self.act(lambda c: void_grant(c, self.scope, name, now=self.now), is_refused=is_refused)
         if not is_refused:
             self.model.void_grant(name, self.now)
 
@@ -314,29 +444,42 @@ class LedgerMachine(RuleBasedStateMachine):
         if place < len(self.numbers):
             is_refused = place in self.refunded
             numbers = self.numbers[place]
-            self.act(lambda c: refund(c, ACME, numbers, now=self.now), is_refused=is_refused)
+            self.act(lambda c: refund(c, self.scope, numbers, now=self.now), is_refused=is_refused)
             self.refunded.add(place)
-            self.model.refund(place, self.now)
+            if not is_refused:
+                self.model.refund(place, self.now)
 
     @invariant()
     def agrees(self) -> None:
-        if not hasattr(self, "store"):
-            return
-        self.store.write(lambda c: catch_up(c, ACME, now=self.now))
-        found = self.store.write(lambda c: (check_ledger(c, ACME), balance(c, ACME, now=self.now))[1])
-        self.model.catch_up(self.now)
+        def look(c: Any) -> tuple[Balance, int]:
+            catch_up(c, self.scope, now=self.now)
+            expire_holds(c, self.scope, now=self.now)
+            check_ledger(c, self.scope)
+            return balance(c, self.scope, now=self.now), held_nano(c, self.scope)
+
+        found, held = self.store.write(look)
+        model = self.model
+        model.catch_up(self.now)
+        model.holds = {name: one for name, one in model.holds.items() if one[1] > self.now}
         assert {g.id: left for g, left in found.left} == {
-            g.id: self.model.left[g.id]
-            for g in self.model.grants.values()
-            if g.is_open(self.now) and self.model.left[g.id]
+            g.id: model.left[g.id] for g in model.grants.values() if g.is_open(self.now) and model.left[g.id]
         }
-        assert found.overage_nano == sum(owed for _, _, owed in self.model.taken)
+        assert found.overage_nano == sum(owed for _, _, owed in model.taken)
+        assert held == sum(nano for nano, _ in model.holds.values())
 
 
-LedgerMachine.TestCase.settings = settings(
-    max_examples=MACHINES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestLedger = LedgerMachine.TestCase
+@pytest.mark.parametrize(("database", "machines"), [("", MACHINES), ("postgresql", max(MACHINES // 10, 1))])
+def test_the_ledger_agrees_with_the_model(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, machines: int
+) -> None:
+    address = request.getfixturevalue("postgres_url") if database else ""
+    with ControlStore.open(tmp_path / "data", address) as store:
+        run_state_machine_as_test(
+            lambda: LedgerMachine(store),
+            settings=settings(
+                max_examples=machines,
+                stateful_step_count=STEPS,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )

@@ -77,7 +77,9 @@ def recent_events(rows: int) -> list[dict[str, Any]]:
 
 def accepter(stores: Stores) -> Accepter:
     return Accepter(
-        stores.control, TermsCache(stores.account_and_version, stores.books), stores.imported.lookup
+        stores.control,
+        TermsCache(stores.control.changes, stores.account, stores.books),
+        stores.imported.lookup,
     )
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from runs_analytics.api.authorizations import authorizations_router
+from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.api.problems import install_handlers
@@ -25,6 +27,8 @@ def create_api(runtime: Runtime, metrics: Metrics) -> FastAPI:
     api = FastAPI(title="Runs", version="1", docs_url=None, redoc_url=None)
     api.add_middleware(BodyLimit, max_bytes=MAX_BODY_BYTES)
     api.include_router(runs_router(runtime, metrics))
+    api.include_router(authorizations_router(runtime))
+    api.include_router(limits_router(runtime))
     install_handlers(api)
     _describe_key(api)
     return api

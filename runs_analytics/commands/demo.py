@@ -6,7 +6,9 @@ from argparse import Namespace
 
 from runs_analytics.commands.context import Context
 from runs_analytics.commands.sample import load_sample
+from runs_analytics.commands.sample_credits import give_sample_credits
 from runs_analytics.errors import BadRequest
+from runs_analytics.scope import Scope
 
 
 def demo(context: Context, given: Namespace) -> int:
@@ -22,6 +24,7 @@ def demo(context: Context, given: Namespace) -> int:
         progress=lambda share: context.draw(f"Generating {share:.0%} of {given.runs:,} runs"),
     )
     context.apply(report.accepted)
+    give_sample_credits(context.stores, Scope(given.account, "sample", "operator"))
     context.say(
         f"Loaded {report.accepted:,} runs into account {given.account}; "
         f"what was planted in them: {context.stores.settings.data_dir / (given.account + '-truth.json')}"

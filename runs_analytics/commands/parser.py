@@ -7,12 +7,25 @@ from collections.abc import Callable, Sequence
 from typing import Final, NoReturn
 
 from runs_analytics import __version__
-from runs_analytics.commands import administration, demo, export, grants, imports, totals, upkeep
+from runs_analytics.commands import (
+    administration,
+    audit,
+    demo,
+    export,
+    grants,
+    imports,
+    limits,
+    plans,
+    totals,
+    upkeep,
+)
 from runs_analytics.commands.context import Context
+from runs_analytics.control.audit import ACTIONS
 from runs_analytics.control.keys import KEY_SCOPES
 from runs_analytics.errors import BadRequest
 from runs_analytics.exports import FORMATS
 from runs_analytics.money.grants import GRANT_KINDS
+from runs_analytics.money.plans import PLAN_WINDOWS
 
 Command = Callable[[Context, Namespace], int]
 
@@ -53,12 +66,16 @@ def build_parser() -> ArgumentParser:
     _accounts(commands.add_parser("accounts", help="create and list accounts"))
     _keys(commands.add_parser("keys", help="create, list and revoke API keys"))
     _grants(commands.add_parser("grants", help="give credits to an account, or take them"))
+    _plans(commands.add_parser("plans", help="write plans, and put an account on one"))
+    _top_up(commands.add_parser("credits", help="buy credits"))
+    limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)
     _credits(entries, grants.show_ledger)
+    _audit(commands.add_parser("audit", help="who did what to an account, newest first"))
     _demo(commands.add_parser("demo", help="load a sample workspace"))
-    verify = commands.add_parser("verify", help="compare warehouse, archive, inbox and ledgers")
+    verify = commands.add_parser("verify", help="compare warehouse, archive, inbox, ledgers and audit trail")
     verify.add_argument("--json", action="store_true")
     verify.set_defaults(run=upkeep.verify)
     rebuild = commands.add_parser("rebuild", help="make the warehouse anew from the archive")
@@ -174,10 +191,68 @@ def _grants(parser: ArgumentParser) -> None:
     void.set_defaults(run=grants.grants_void)
 
 
+def _plans(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="list|add|assign|change")
+    listing = actions.add_parser("list", help="the plans of an account, and which one it is on")
+    _credits(listing, plans.plans_list)
+    add = actions.add_parser("add", help="write a plan, or its next version")
+    add.add_argument("id")
+    add.add_argument("--account", required=True)
+    add.add_argument("--allowance", required=True, help="credits of a whole period, up to nine decimals")
+    add.add_argument("--window", choices=PLAN_WINDOWS, default="month")
+    add.add_argument("--name", help="default: the id")
+    add.add_argument(
+        "--roll-over", default="0", metavar="CREDITS", help="most that goes on into the next period"
+    )
+    add.add_argument("--overage", action="store_true", help="let work start when the credits are used up")
+    add.add_argument("--overage-price", metavar="MONEY", help="of a credit of overage")
+    add.add_argument("--price", metavar="MONEY", help="of a whole period")
+    add.add_argument("--top-up-below", metavar="CREDITS", help="buy by itself when the balance is below")
+    add.add_argument("--top-up-amount", metavar="CREDITS", help="what is bought so")
+    add.add_argument("--top-up-ceiling", metavar="CREDITS", help="most that is bought so in a month")
+    add.set_defaults(run=plans.plans_add)
+    for name, words in (("assign", "put an account on a plan"), ("change", "put it on another plan")):
+        assign = actions.add_parser(name, help=f"{words}, at once")
+        assign.add_argument("id")
+        assign.add_argument("--account", required=True)
+        assign.set_defaults(run=plans.plans_assign)
+
+
+def _top_up(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="topup")
+    buy = actions.add_parser("topup", help="buy credits; the grant's id goes to stdout")
+    buy.add_argument("--account", required=True)
+    buy.add_argument("--amount", required=True, help="credits, up to nine decimals")
+    buy.add_argument("--expires-at", metavar="MOMENT", help="default: never")
+    buy.add_argument("--key", help="sent twice within a day, it buys once; default: a new one")
+    buy.add_argument("--note", default="")
+    buy.set_defaults(run=plans.credits_topup)
+
+
 def _credits(parser: ArgumentParser, run: Callable[..., int]) -> None:
     parser.add_argument("--account", required=True)
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
+
+
+def _audit(parser: ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="subcommand", required=True, metavar="list|export")
+    listing = actions.add_parser("list", help="the newest acts")
+    listing.add_argument("--limit", type=int, default=100)
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=audit.show_audit)
+    exporting = actions.add_parser("export", help="every act as JSON, with its hashes")
+    exporting.set_defaults(run=audit.export_audit)
+    for each in (listing, exporting):
+        each.add_argument("--account", required=True)
+        each.add_argument("--since", metavar="MOMENT")
+        each.add_argument("--until", metavar="MOMENT", help="not counted itself")
+        each.add_argument("--actor", default="")
+        each.add_argument("--action", choices=ACTIONS)
+        each.add_argument("--subject", default="", help="part of what was acted on")
+        each.add_argument(
+            "--before", type=int, metavar="NUMBER", help="only entries below it, for the next page"
+        )
 
 
 def _demo(parser: ArgumentParser) -> None:

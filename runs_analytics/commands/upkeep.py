@@ -24,6 +24,10 @@ def verify(context: Context, given: Namespace) -> int:
             f"{found.segments:,} segments, {found.archived_runs:,} archived runs, {found.inbox_runs:,} in the inbox, "
             f"{found.warehouse_runs:,} in the warehouse"
         )
+        for head in found.audit:
+            context.write(
+                f"audit trail of {head.account}: verified to number {head.number}, head {head.hash}"
+            )
         for difference in found.differences:
             context.write(f"  {difference}")
     if found.differences:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text, require_operator
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.schema import accounts
@@ -87,6 +88,8 @@ def create_account(
         created_at=now,
     )
     connection.execute(sa.insert(accounts).values(asdict(account)))
+    shown = {"name": account.name, "zone": zone, "currency": currency, "is_sample": is_sample}
+    record(connection, scope, action="account.create", subject=account.id, detail=shown, now=now)
     bump_control_version(connection)
     return account
 

@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from operator import itemgetter
 from typing import Final, Literal
 
 import sqlalchemy as sa
-from sqlalchemy.sql.compiler import SQLCompiler
 
 from runs_analytics.control.accounts import account_number
+from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
 from runs_analytics.control.schema import run_claims
 from runs_analytics.scope import Scope
 
@@ -82,19 +80,8 @@ _FIND: Final = sa.select(
     run_claims.c.id_high.in_(sa.bindparam("highs", expanding=True)),
 )
 
-_INSERT: Final = sa.insert(run_claims).values({c.name: sa.bindparam(f"new_{c.name}") for c in run_claims.c})
-
-_REPLACE: Final = (
-    sa.update(run_claims)
-    .where(
-        run_claims.c.account_number == sa.bindparam("new_account_number"),
-        run_claims.c.id_high == sa.bindparam("new_id_high"),
-        run_claims.c.id_low == sa.bindparam("new_id_low"),
-    )
-    .values(
-        {name: sa.bindparam(f"new_{name}") for name in ("content_hash", "is_final", "started_at_us", "seq")}
-    )
-)
+_INSERT: Final = insert_into(run_claims)
+_REPLACE: Final = update_by_key(run_claims, ("content_hash", "is_final", "started_at_us", "seq"))
 
 
 def judge(runs: Sequence[ClaimedRun], used: Mapping[RunId, StoredRun]) -> list[Verdict]:
@@ -156,36 +143,17 @@ def record_claims(
     for run in {run.id: run for run in runs}.values():
         (changed if run.id in claimed else fresh).append(
             {
-                "new_account_number": number,
-                "new_id_high": run.id_high,
-                "new_id_low": run.id_low,
-                "new_content_hash": run.content_hash,
-                "new_is_final": run.is_final,
-                "new_started_at_us": run.started_at_us,
-                "new_seq": seq,
+                "account_number": number,
+                "id_high": run.id_high,
+                "id_low": run.id_low,
+                "content_hash": run.content_hash,
+                "is_final": run.is_final,
+                "started_at_us": run.started_at_us,
+                "seq": seq,
             }
         )
-    for statement, rows in ((_INSERT, fresh), (_REPLACE, changed)):
-        if rows:
-            _write(connection, statement, rows)
-
-
-def _write(connection: sa.Connection, statement: sa.Insert | sa.Update, rows: list[dict[str, int]]) -> None:
-    """Execute a statement for rows of integers; by SQLAlchemy each would cost as much as hashing its run."""
-    text, names = _driver_sql(statement, connection.dialect)
-    if names is None:
-        connection.exec_driver_sql(text, rows)
-    else:
-        values = itemgetter(*names)
-        connection.exec_driver_sql(text, [values(row) for row in rows])
-
-
-@lru_cache(maxsize=8)
-def _driver_sql(statement: sa.Insert | sa.Update, dialect: sa.Dialect) -> tuple[str, tuple[str, ...] | None]:
-    """The statement as a driver takes it, and its parameters' order where they have no names."""
-    compiled = statement.compile(dialect=dialect)
-    assert isinstance(compiled, SQLCompiler)
-    return str(compiled), None if compiled.positiontup is None else tuple(compiled.positiontup)
+    write_rows(connection, _INSERT, fresh)
+    write_rows(connection, _REPLACE, changed)
 
 
 _ACCEPTED: Final = Verdict("accepted")

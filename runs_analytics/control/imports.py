@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text, require_operator
 from runs_analytics.control.schema import import_mappings, imports
 from runs_analytics.errors import Conflict, NotFound
@@ -77,6 +78,8 @@ def start_import(
             **_count_columns(ImportCounts()),
         )
     )
+    shown = {"file_name": file_name.strip(), "file_sha256": file_sha256}
+    record(connection, scope, action="import.start", subject=import_id, detail=shown, now=now)
     return get_import(connection, scope, import_id)
 
 
@@ -120,14 +123,19 @@ def fail_import(
     return _move_on(connection, scope, import_id, "running", "failed", columns)
 
 
-def undo_import(connection: sa.Connection, scope: Scope, import_id: str, undo_seq: int) -> Import:
+def undo_import(
+    connection: sa.Connection, scope: Scope, import_id: str, undo_seq: int, *, now: datetime
+) -> Import:
     """Note that everything a finished import stored is reversed at `undo_seq`.
 
     Raises:
         NotFound: when the account has no such import.
         Conflict: when it is not done, or undone already.
     """
-    return _move_on(connection, scope, import_id, "done", "undone", {"undo_seq": undo_seq})
+    undone = _move_on(connection, scope, import_id, "done", "undone", {"undo_seq": undo_seq})
+    shown = {"file_name": undone.file_name, "rows_accepted": undone.counts.accepted}
+    record(connection, scope, action="import.undo", subject=import_id, detail=shown, now=now)
+    return undone
 
 
 def find_import(connection: sa.Connection, scope: Scope, file_sha256: str) -> Import | None:
@@ -185,7 +193,9 @@ def imports_in_state(connection: sa.Connection, scope: Scope, state: ImportState
     )
 
 
-def save_mapping(connection: sa.Connection, scope: Scope, name: str, mapping: Mapping[str, Any]) -> None:
+def save_mapping(
+    connection: sa.Connection, scope: Scope, name: str, mapping: Mapping[str, Any], *, now: datetime
+) -> None:
     """Keep a mapping under a name, replacing any of that name.
 
     Raises:
@@ -197,6 +207,7 @@ def save_mapping(connection: sa.Connection, scope: Scope, name: str, mapping: Ma
     connection.execute(
         sa.insert(import_mappings).values(account=scope.account, name=name, mapping=dict(mapping))
     )
+    record(connection, scope, action="mapping.save", subject=name, detail={}, now=now)
 
 
 def list_mappings(connection: sa.Connection, scope: Scope) -> dict[str, Mapping[str, Any]]:
@@ -206,7 +217,7 @@ def list_mappings(connection: sa.Connection, scope: Scope) -> dict[str, Mapping[
     return dict(sorted((name, mapping) for name, mapping in rows))
 
 
-def delete_mapping(connection: sa.Connection, scope: Scope, name: str) -> None:
+def delete_mapping(connection: sa.Connection, scope: Scope, name: str, *, now: datetime) -> None:
     """Forget a saved mapping.
 
     Raises:
@@ -219,6 +230,7 @@ def delete_mapping(connection: sa.Connection, scope: Scope, name: str) -> None:
     )
     if deleted.rowcount == 0:
         raise NotFound(f"Account {scope.account!r} has no mapping {name!r}.", field="name", value=name)
+    record(connection, scope, action="mapping.delete", subject=name, detail={}, now=now)
 
 
 def _move_on(

@@ -19,8 +19,12 @@ from typing import Any, Final, Literal
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
+from runs_analytics.control.meta import bump_control_version
+from runs_analytics.control.remembered import Remembered
 from runs_analytics.control.schema import api_keys
+from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import BadRequest, NotAllowed, NotFound, Unauthenticated
 from runs_analytics.scope import Role, Scope
 
@@ -90,7 +94,62 @@ def create_key(
             expires_at=expires_at,
         )
     )
+    bump_control_version(connection)
+    shown = {"label": label.strip(), "scopes": granted, "expires_at": expires_at}
+    record(connection, scope, action="key.create", subject=prefix, detail=shown, now=now)
     return prefix, key
+
+
+class Keyring:
+    """Checks keys, and remembers those that were right until any key is made or revoked."""
+
+    def __init__(self, store: ControlStore) -> None:
+        self._store = store
+        self._known: Remembered[str, ApiKey] = Remembered(store.changes)
+
+    def known(self, text: str, now: datetime) -> Scope | None:
+        """What a key stands for, when that is known without asking the store; None says nothing about the key."""
+        key = self.known_key(text, now)
+        return None if key is None else scope_of(key)
+
+    def known_key(self, text: str, now: datetime) -> ApiKey | None:
+        """The key that a text is, when that is known without asking the store; None says nothing about it."""
+        key = self._known.known(_keyed_hash(text, self._store.pepper))
+        return None if key is None or is_over(key, now) else key
+
+    def scope_of(self, text: str, now: datetime) -> Scope:
+        """What a key stands for.
+
+        Raises:
+            Unauthenticated: always the same answer, whatever is wrong with the key.
+        """
+        return scope_of(self.key_of(text, now))
+
+    def key_of(self, text: str, now: datetime) -> ApiKey:
+        """The key that a text is.
+
+        Raises:
+            Unauthenticated: always the same answer, whatever is wrong with the key.
+        """
+        pepper = self._store.pepper
+        key = self._known.ask(_keyed_hash(text, pepper), lambda: self._checked(text, now))
+        if is_over(key, now):
+            raise _refusal()
+        return key
+
+    def _checked(self, text: str, now: datetime) -> ApiKey:
+        with self._store.read() as connection:
+            return checked_key(connection, text, now, pepper=self._store.pepper)
+
+
+def scope_of(key: ApiKey) -> Scope:
+    """The account and role that a checked key stands for."""
+    return Scope(account=key.account, actor=f"key:{key.prefix}", role=_role(set(key.scopes)))
+
+
+def is_over(key: ApiKey, now: datetime) -> bool:
+    """Whether a key's time is over."""
+    return key.expires_at is not None and key.expires_at <= now
 
 
 def authenticate(connection: sa.Connection, text: str, now: datetime, *, pepper: bytes) -> Scope:
@@ -100,11 +159,6 @@ def authenticate(connection: sa.Connection, text: str, now: datetime, *, pepper:
         Unauthenticated: always the same answer, whatever is wrong with the key.
     """
     return scope_of(checked_key(connection, text, now, pepper=pepper))
-
-
-def scope_of(key: ApiKey) -> Scope:
-    """The account and role that a checked key stands for."""
-    return Scope(account=key.account, actor=f"key:{key.prefix}", role=_role(set(key.scopes)))
 
 
 def checked_key(connection: sa.Connection, text: str, now: datetime, *, pepper: bytes) -> ApiKey:
@@ -121,9 +175,10 @@ def checked_key(connection: sa.Connection, text: str, now: datetime, *, pepper: 
     is_right = hmac.compare_digest(stored, _keyed_hash(text, pepper))
     if row is None or not is_right or row.revoked_at is not None:
         raise _refusal()
-    if row.expires_at is not None and row.expires_at <= now:
+    key = _shown(row)
+    if is_over(key, now):
         raise _refusal()
-    return _shown(row)
+    return key
 
 
 def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: datetime) -> ApiKey:
@@ -135,12 +190,15 @@ def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: dateti
     """
     _require_manager(scope)
     is_it = (api_keys.c.account == scope.account) & (api_keys.c.prefix == prefix)
-    connection.execute(
+    revoked = connection.execute(
         sa.update(api_keys).where(is_it, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
     )
     row = connection.execute(sa.select(api_keys).where(is_it)).one_or_none()
     if row is None:
         raise NotFound(f"Account {scope.account!r} has no key {prefix!r}.", field="prefix", value=prefix)
+    bump_control_version(connection)
+    if revoked.rowcount:
+        record(connection, scope, action="key.revoke", subject=prefix, detail={"label": row.label}, now=now)
     return _shown(row)
 
 
@@ -169,7 +227,9 @@ def _role(scopes: set[str]) -> Role:
         return "admin"
     if {"ingest", "read"} <= scopes:
         return "member"
-    return "analyst" if "read" in scopes else "ingest"
+    if "read" in scopes:
+        return "analyst"
+    return "ingest" if "ingest" in scopes else "authorize"
 
 
 def _require_manager(scope: Scope) -> None:

@@ -11,14 +11,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
+from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.ledger_lines import (
     Entry,
     Line,
+    amounts_of_grants,
     entries_about,
     find_grant,
     get_entry,
@@ -29,11 +32,24 @@ from runs_analytics.control.ledger_lines import (
     post,
     void_grants,
 )
+from runs_analytics.control.subscriptions import (
+    Subscription,
+    current_subscription,
+    due_subscription,
+    move_next,
+)
 from runs_analytics.errors import BadRequest, Conflict, NotFound
 from runs_analytics.money.amounts import decimal_string
-from runs_analytics.money.grants import Grant, burn
+from runs_analytics.money.grants import Grant, burn, rolled_over
+from runs_analytics.money.periods import Period, period_of
+from runs_analytics.money.plans import ALLOWANCE_PRIORITY, ROLL_OVER_PRIORITY
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
+from runs_analytics.zones import zone_named
+
+_OF_PLANS: Final = "plan:"
+_AUTOMATIC: Final = "auto:"
+_ROLLED_OVER: Final = ":rolled-over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +80,25 @@ def add_grant(connection: sa.Connection, scope: Scope, grant: Grant, *, note: st
     """
     get_account(connection, scope)
     grant = replace(grant, id=checked_text(grant.id, "id"))
+    if grant.id.startswith((_OF_PLANS, _AUTOMATIC)):
+        raise BadRequest(
+            f"id is {grant.id!r}; ids with {_OF_PLANS} and {_AUTOMATIC} are made by plans.",
+            field="id",
+            value=grant.id,
+        )
+    catch_up(connection, scope, now=grant.created_at)
     if find_grant(connection, scope, grant.id) is not None:
         raise Conflict(f"Grant {grant.id!r} exists already.", field="id", value=grant.id)
-    insert_grant(connection, scope, grant, note)
-    line = Line("grant", grant.id, grant.amount_nano, note=note)
-    (posted,) = post(connection, scope, [line], now=grant.created_at)
+    posted = _give(connection, scope, grant, note, now=grant.created_at)
     catch_up(connection, scope, now=grant.created_at)
+    shown = {
+        "kind": grant.kind,
+        "amount_nano": grant.amount_nano,
+        "effective_at": grant.effective_at,
+        "expires_at": grant.expires_at,
+        "note": note,
+    }
+    record(connection, scope, action="grant.add", subject=grant.id, detail=shown, now=grant.created_at)
     return posted
 
 
@@ -84,14 +113,14 @@ def post_usage(
     amount_nano: int,
     *,
     now: datetime,
-    first_seq: int,
-    last_seq: int,
+    first_seq: int | None,
+    last_seq: int | None,
 ) -> tuple[Entry, ...]:
     """Burn the grants that are open now; one entry for each that is touched, and one for what none covers.
 
     Args:
         amount_nano: zero or more; zero posts nothing.
-        first_seq: the first inbox row whose runs these are.
+        first_seq: the first inbox row whose runs these are; None where no row stands for them.
         last_seq: the last one.
     """
     if amount_nano < 0:
@@ -108,26 +137,126 @@ def post_usage(
     whole, rest_nano = divmod(burnt.uncovered_nano, MAX_AMOUNT_NANO)
     uncovered = [*[MAX_AMOUNT_NANO] * whole, rest_nano]
     lines += [Line("overage", None, -part, first_seq, last_seq) for part in uncovered if part]
-    return post(connection, scope, lines, now=now)
+    posted = post(connection, scope, lines, now=now)
+    return posted + _buy_automatically(connection, scope, now) if posted else ()
 
 
 def catch_up(connection: sa.Connection, scope: Scope, *, now: datetime) -> tuple[Entry, ...]:
-    """Post what time alone brings: overage is paid by grants that came later, then expired grants lose the rest.
+    """Post what time alone brings: allowances of new periods, overage paid by later grants, and expiry.
 
     A grant pays overage that is older than its expiry, so that posting late ends like posting in time.
     """
-    paid = _pay_overage(connection, scope, now) if head(connection, scope)[1] else ()
+    posted: tuple[Entry, ...] = ()
+    while (due := due_subscription(connection, scope, now)) is not None:
+        posted += _begin_period(connection, scope, due, now)
+    return posted + _settle(connection, scope, now, now)
+
+
+def _settle(connection: sa.Connection, scope: Scope, until: datetime, now: datetime) -> tuple[Entry, ...]:
+    """Pay overage and post expiry as they stood at a moment that may be past."""
+    paid = _pay_overage(connection, scope, until, now) if head(connection, scope)[1] else ()
     expired = [
         Line("expiry", grant.id, -left_nano)
         for grant, left_nano in grants_with_left(connection, scope)
-        if grant.expires_at is not None and grant.expires_at <= now
+        if grant.expires_at is not None and grant.expires_at <= until
     ]
     return paid + post(connection, scope, expired, now=now)
 
 
-def _pay_overage(connection: sa.Connection, scope: Scope, now: datetime) -> tuple[Entry, ...]:
+def _begin_period(
+    connection: sa.Connection, scope: Scope, due: Subscription, now: datetime
+) -> tuple[Entry, ...]:
+    """End the period before the one that is due, roll over what is left of it, and give the new allowance."""
+    zone = zone_named(get_account(connection, scope).zone)
+    period = period_of(due.next_at, due.plan.window, zone)
+    ended = _settle(connection, scope, due.next_at, now)
+    left_nano = -sum(
+        line.amount_nano
+        for line in ended
+        if line.kind == "expiry" and line.grant_id and line.grant_id.startswith(_OF_PLANS)
+    )
+    kept_nano = rolled_over(left_nano, minimum_nano=0, maximum_nano=due.plan.roll_over_nano)
+    move_next(connection, scope, period.resets_at)
+    starts_at, give = period.starts_at, give_allowance
+    rolled = give(
+        connection, scope, due, period, kept_nano, effective_at=starts_at, now=now, is_rolled_over=True
+    )
+    given = give(connection, scope, due, period, due.plan.allowance_nano, effective_at=starts_at, now=now)
+    return ended + rolled + given
+
+
+def give_allowance(
+    connection: sa.Connection,
+    scope: Scope,
+    subscription: Subscription,
+    period: Period,
+    amount_nano: int,
+    *,
+    effective_at: datetime,
+    now: datetime,
+    is_rolled_over: bool = False,
+) -> tuple[Entry, ...]:
+    """Give credits of a plan until the period's end; nothing when they are zero."""
+    if not amount_nano:
+        return ()
+    grant = Grant(
+        _allowance_id(subscription, period) + (_ROLLED_OVER if is_rolled_over else ""),
+        "allowance",
+        amount_nano,
+        ROLL_OVER_PRIORITY if is_rolled_over else ALLOWANCE_PRIORITY,
+        effective_at,
+        period.resets_at,
+        effective_at,
+    )
+    return (_give(connection, scope, grant, subscription.plan.name, now=now),)
+
+
+def _allowance_id(subscription: Subscription, period: Period) -> str:
+    return f"{_OF_PLANS}{subscription.version}:{period.first_day}"
+
+
+def allowance(connection: sa.Connection, scope: Scope, *, now: datetime) -> Grant | None:
+    """What the account's plan gave for the present period, burnt or not."""
+    subscription = current_subscription(connection, scope)
+    if subscription is None:
+        return None
+    zone = zone_named(get_account(connection, scope).zone)
+    period = period_of(now, subscription.plan.window, zone)
+    return find_grant(connection, scope, _allowance_id(subscription, period))
+
+
+def is_allowance_of(grant: Grant, subscription: Subscription) -> bool:
+    """Whether a grant is what the plan gave for a period, not what was rolled over."""
+    return grant.id.startswith(f"{_OF_PLANS}{subscription.version}:") and not grant.id.endswith(_ROLLED_OVER)
+
+
+def _buy_automatically(connection: sa.Connection, scope: Scope, now: datetime) -> tuple[Entry, ...]:
+    """Top up as the plan says, when the balance is below its threshold."""
+    subscription = current_subscription(connection, scope)
+    if subscription is None or (rule := subscription.plan.top_up) is None:
+        return ()
+    month = period_of(now, "month", zone_named(get_account(connection, scope).zone))
+    before = amounts_of_grants(connection, scope, _AUTOMATIC, month.starts_at, month.resets_at)
+    amount_nano = rule.bought_nano(balance(connection, scope, now=now).settled_nano, sum(before))
+    if not amount_nano:
+        return ()
+    name = f"{_AUTOMATIC}{month.first_day:%Y-%m}:{len(before) + 1}"
+    grant = Grant(name, "purchase", amount_nano, 100, now, None, now)
+    posted = _give(connection, scope, grant, "automatic top-up", now=now)
+    return (posted, *_settle(connection, scope, now, now))
+
+
+def _give(connection: sa.Connection, scope: Scope, grant: Grant, note: str, *, now: datetime) -> Entry:
+    insert_grant(connection, scope, grant, note)
+    (posted,) = post(connection, scope, [Line("grant", grant.id, grant.amount_nano, note=note)], now=now)
+    return posted
+
+
+def _pay_overage(
+    connection: sa.Connection, scope: Scope, until: datetime, now: datetime
+) -> tuple[Entry, ...]:
     found = [
-        (grant, left) for grant, left in grants_with_left(connection, scope) if grant.effective_at <= now
+        (grant, left) for grant, left in grants_with_left(connection, scope) if grant.effective_at <= until
     ]
     left_nano = {grant.id: left for grant, left in found}
     lines: list[Line] = []
@@ -159,6 +288,8 @@ def void_grant(
     if not left_nano:
         raise Conflict(f"Nothing is left of grant {grant_id!r}.", field="id", value=grant_id)
     (posted,) = post(connection, scope, [Line("void", grant_id, -left_nano, note=note)], now=now)
+    shown = {"taken_nano": left_nano, "note": note}
+    record(connection, scope, action="grant.void", subject=grant_id, detail=shown, now=now)
     return posted
 
 
@@ -188,6 +319,9 @@ def refund(
             if amount_nano
         ]
     posted = post(connection, scope, lines, now=now)
+    named = " ".join(map(str, dict.fromkeys(numbers)))
+    shown = {"amount_nano": sum(line.amount_nano for line in lines), "note": note}
+    record(connection, scope, action="entry.refund", subject=named, detail=shown, now=now)
     return posted + _void_again(connection, scope, now) + catch_up(connection, scope, now=now)
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from runs_analytics.control.schema import grant_balances, grants, ledger_entries, ledger_heads
+from runs_analytics.control.schema import EPOCH, grant_balances, grants, ledger_entries, ledger_heads
 from runs_analytics.errors import Damaged, NotFound
 from runs_analytics.money.grants import Grant
 from runs_analytics.scope import Scope
+
+_QUARTER_HOUR_US: Final = 15 * 60 * 1_000_000
 
 EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
 
@@ -162,6 +164,19 @@ def void_grants(connection: sa.Connection, scope: Scope) -> set[str]:
     return set(connection.execute(sa.select(ledger_entries.c.grant_id).where(is_void)).scalars())
 
 
+def amounts_of_grants(
+    connection: sa.Connection, scope: Scope, prefix: str, start: datetime, end: datetime
+) -> tuple[int, ...]:
+    """Billionths of each grant whose id begins with a prefix and that was made from start to before end."""
+    is_one = (
+        (grants.c.account == scope.account)
+        & grants.c.id.startswith(prefix, autoescape=True)
+        & (grants.c.created_at >= start)
+        & (grants.c.created_at < end)
+    )
+    return tuple(connection.execute(sa.select(grants.c.amount_nano).where(is_one)).scalars())
+
+
 def entries(
     connection: sa.Connection, scope: Scope, *, before_number: int | None = None, limit: int = 100
 ) -> tuple[Entry, ...]:
@@ -171,6 +186,58 @@ def entries(
         query = query.where(ledger_entries.c.number < before_number)
     rows = connection.execute(query.order_by(ledger_entries.c.number.desc()).limit(limit))
     return tuple(_read_entry(row) for row in rows)
+
+
+def all_grants(connection: sa.Connection, scope: Scope, *, limit: int = 200) -> list[tuple[Grant, int, str]]:
+    """The newest grants of the account with the billionths left of each and their notes, newest first."""
+    query = (
+        sa.select(grants, grant_balances.c.left_nano)
+        .join(
+            grant_balances,
+            (grant_balances.c.account == grants.c.account) & (grant_balances.c.grant_id == grants.c.id),
+        )
+        .where(grants.c.account == scope.account)
+        .order_by(grants.c.effective_at.desc(), grants.c.id)
+        .limit(limit)
+    )
+    return [(_read_grant(row), row.left_nano, row.note) for row in connection.execute(query)]
+
+
+def used_between(connection: sa.Connection, scope: Scope, start: datetime, end: datetime) -> int:
+    """Billionths of usage posted from start to before end, less what was refunded in that time."""
+    is_one = (
+        (ledger_entries.c.account == scope.account)
+        & (ledger_entries.c.posted_at >= start)
+        & (ledger_entries.c.posted_at < end)
+        # What pays overage later is two lines that add up to nothing.
+        & ledger_entries.c.kind.in_(("usage", "overage", "refund"))
+    )
+    total = connection.execute(sa.select(sa.func.sum(ledger_entries.c.amount_nano)).where(is_one)).scalar()
+    return -int(total or 0)
+
+
+def posted_by_quarter_hour(
+    connection: sa.Connection, scope: Scope, start: datetime, end: datetime
+) -> list[tuple[datetime, int]]:
+    """What was added to the balance in each quarter-hour from start to before end, those without lines left out.
+
+    The first one is all that was posted before, at `start`.
+    """
+    posted_us = sa.type_coerce(ledger_entries.c.posted_at, sa.BigInteger)
+    slot = posted_us // sa.literal_column(str(_QUARTER_HOUR_US), sa.BigInteger)
+    total = sa.func.sum(ledger_entries.c.amount_nano)
+    of_account = ledger_entries.c.account == scope.account
+    before = connection.execute(
+        sa.select(total).where(of_account, ledger_entries.c.posted_at < start)
+    ).scalar()
+    rows = connection.execute(
+        sa.select(slot, total)
+        .where(of_account, ledger_entries.c.posted_at >= start, ledger_entries.c.posted_at < end)
+        .group_by(slot)
+        .order_by(slot)
+    )
+    found = [(EPOCH + timedelta(microseconds=number * _QUARTER_HOUR_US), int(nano)) for number, nano in rows]
+    return [(start, int(before or 0)), *found]
 
 
 def check_ledger(connection: sa.Connection, scope: Scope) -> None:

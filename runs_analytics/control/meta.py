@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 
 from runs_analytics.control.schema import meta
 
 _SEQ = "seq"
 _CONTROL_VERSION = "control_version"
+
+CHANGED: Final = "runs_changed"
+"""Where a connection notes that its transaction changes what others remember."""
 
 
 def get_meta(connection: sa.Connection, name: str) -> str | None:
@@ -38,12 +43,13 @@ def last_seq(connection: sa.Connection) -> int:
 
 
 def control_version(connection: sa.Connection) -> int:
-    """Counts every change of accounts and prices; part of each cached answer's key."""
+    """Counts every change of accounts, keys, prices and limits; part of each cached answer's key."""
     return int(get_meta(connection, _CONTROL_VERSION) or 0)
 
 
 def bump_control_version(connection: sa.Connection) -> int:
-    """Count one change of accounts or prices."""
+    """Count one change of accounts, keys, prices or limits."""
+    connection.info[CHANGED] = True
     return _count_up(connection, _CONTROL_VERSION)
 
 

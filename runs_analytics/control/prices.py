@@ -9,6 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from runs_analytics.control.audit import record
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.schema import price_versions
 from runs_analytics.money.price_book import BookKind
@@ -55,6 +56,8 @@ def append_price_version(
         )
     )
     bump_control_version(connection)
+    shown = {"valid_from": valid_from}
+    record(connection, scope, action="price.add", subject=f"{book} {version}", detail=shown, now=now)
     return StoredPriceVersion(book, version, valid_from, body, now, scope.actor)
 
 

@@ -230,6 +230,7 @@ ledger_entries = sa.Table(
     sa.ForeignKeyConstraint(["account", "grant_id"], ["grants.account", "grants.id"]),
     sa.Index(None, "account", "grant_id"),
     sa.Index(None, "account", "refers_to"),
+    sa.Index(None, "account", "posted_at"),
 )
 
 grant_balances = sa.Table(

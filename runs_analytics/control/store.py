@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
@@ -16,7 +17,7 @@ from runs_analytics.control.failures import store_failure
 from runs_analytics.control.lock import DataDirLock
 from runs_analytics.control.migrations.upgrade import upgrade
 from runs_analytics.control.pepper import load_pepper
-from runs_analytics.control.writer import QUEUE_JOBS, GroupCommitWriter, Job, T
+from runs_analytics.control.writer import QUEUE_JOBS, GroupCommitWriter, Item, Job, T, Together
 
 
 class ControlStore:
@@ -93,6 +94,18 @@ class ControlStore:
     def submit(self, job: Job[T]) -> Future[T]:
         """Queue a job; see `GroupCommitWriter.submit`."""
         return self._writer.submit(job)
+
+    def submit_item(self, together: Together[Item, T], item: Item) -> Future[T]:
+        """Queue an item for a job over all items of a group; see `GroupCommitWriter.submit_item`."""
+        return self._writer.submit_item(together, item)
+
+    def changes(self) -> int:
+        """Commits that changed accounts, keys, prices or limits since the start; see `remembered`."""
+        return self._writer.changes
+
+    def submit_item_on_loop(self, together: Together[Item, T], item: Item) -> asyncio.Future[T]:
+        """The same for the running event loop; see `GroupCommitWriter.submit_item_on_loop`."""
+        return self._writer.submit_item_on_loop(together, item)
 
     @property
     def waiting_writes(self) -> int:

@@ -6,11 +6,12 @@ acknowledging thousands of requests a second possible without giving up durabili
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,14 +21,18 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from runs_analytics.control.failures import store_failure
+from runs_analytics.control.meta import CHANGED
 from runs_analytics.crash import crash_point
 from runs_analytics.errors import Unavailable
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Connection = sa.Connection
 """What jobs and readers work with; named here so that other layers need not know the library."""
 
 Job = Callable[[Connection], T]
+Together = Callable[[Connection, Sequence[Item]], Sequence[T]]
+"""A job for many items at once: one result for each, in their order."""
 
 GROUP_JOBS: Final = 512
 QUEUE_JOBS: Final = 4096
@@ -37,10 +42,43 @@ CHECKPOINT_BYTES: Final = 8_388_608
 _log = logging.getLogger(__name__)
 
 
+class _OnLoop:
+    """A future of an event loop, settled with all others of its group by one call into the loop.
+
+    A `concurrent.futures.Future` for each, and a call into the loop for each, cost as much as deciding it.
+    """
+
+    def __init__(self, deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]]) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.awaited: asyncio.Future[Any] = self.loop.create_future()
+        self._deliveries = deliveries
+
+    def set_running_or_notify_cancel(self) -> bool:
+        return not self.awaited.cancelled()
+
+    def set_result(self, value: object) -> None:
+        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(value)))
+
+    def set_exception(self, problem: BaseException) -> None:
+        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(problem=problem)))
+
+
+def _deliver(settled: Sequence[tuple[_OnLoop, _Outcome]]) -> None:
+    for one, outcome in settled:
+        if one.awaited.done():
+            continue
+        if outcome.problem is None:
+            one.awaited.set_result(outcome.value)
+        else:
+            one.awaited.set_exception(outcome.problem)
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     job: Job[Any]
-    future: Future[Any]
+    future: Future[Any] | _OnLoop
+    together: Together[Any, Any] | None = None
+    item: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +86,7 @@ class _Outcome:
     value: object = None
     problem: BaseException | None = None
 
-    def settle(self, future: Future[Any]) -> None:
+    def settle(self, future: Future[Any] | _OnLoop) -> None:
         if self.problem is None:
             future.set_result(self.value)
         else:
@@ -63,7 +101,10 @@ class GroupCommitWriter:
         self._data_dir = data_dir
         self._queue_jobs = queue_jobs
         self._log_file = Path(f"{engine.url.database}-wal") if engine.dialect.name == "sqlite" else None
+        self.changes = 0
+        """Commits that changed what others remember; see `remembered`."""
         self._waiting: deque[_Waiting] = deque()
+        self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]] = {}
         self._wake = threading.Condition()
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="control-writer", daemon=True)
@@ -84,6 +125,32 @@ class GroupCommitWriter:
             Unavailable: when the queue is full or the store is closing.
         """
         future: Future[T] = Future()
+        self._enqueue(_Waiting(job, future))
+        return future
+
+    def submit_item(self, together: Together[Item, T], item: Item) -> Future[T]:
+        """Queue an item for a job that takes all items of its group at once, after the group's other jobs.
+
+        What the job raises for many it is asked again for each alone, so that no item harms another.
+
+        Raises:
+            Unavailable: when the queue is full or the store is closing.
+        """
+        future: Future[T] = Future()
+        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
+        return future
+
+    def submit_item_on_loop(self, together: Together[Item, T], item: Item) -> asyncio.Future[T]:
+        """The same for the running event loop, whose futures of one group are settled at once.
+
+        Raises:
+            Unavailable: when the queue is full or the store is closing.
+        """
+        future = _OnLoop(self._deliveries)
+        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
+        return future.awaited
+
+    def _enqueue(self, waiting: _Waiting) -> None:
         with self._wake:
             if self._is_closing:
                 raise Unavailable("The control store is closing; send the request again later.")
@@ -91,9 +158,8 @@ class GroupCommitWriter:
                 raise Unavailable(
                     f"{self._queue_jobs} writes are waiting already; send the request again in a moment."
                 )
-            self._waiting.append(_Waiting(job, future))
+            self._waiting.append(waiting)
             self._wake.notify()
-        return future
 
     def write(self, job: Job[T]) -> T:
         """Run a job and wait until it is durable.
@@ -116,8 +182,16 @@ class GroupCommitWriter:
     def _run(self) -> None:
         while group := self._next_group():
             self._write_group([w for w in group if w.future.set_running_or_notify_cancel()])
+            self._call_loops()
             self._checkpoint()
         self._engine.dispose()
+
+    def _call_loops(self) -> None:
+        for loop, settled in self._deliveries.items():
+            # A loop that was closed has nobody left who waits.
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(_deliver, settled)
+        self._deliveries.clear()
 
     def _next_group(self) -> list[_Waiting]:
         """Up to GROUP_JOBS jobs, as soon as there is one; none when closed and drained."""
@@ -142,13 +216,34 @@ class GroupCommitWriter:
         with self._engine.connect() as connection:
             try:
                 with connection.begin():
-                    outcomes = [self._attempt(connection, waiting.job) for waiting in group]
+                    outcomes = self._attempt_all(connection, group)
                     crash_point("before_commit")
             except BaseException:
                 # A connection that failed is not trusted again; the next group opens a new one.
                 connection.invalidate()
+                self.changes += 1
                 raise
+            if connection.info.pop(CHANGED, False):
+                self.changes += 1
         return outcomes
+
+    def _attempt_all(self, connection: sa.Connection, group: list[_Waiting]) -> list[_Outcome]:
+        outcomes: dict[int, _Outcome] = {}
+        batches: dict[Together[Any, Any], list[int]] = {}
+        for place, waiting in enumerate(group):
+            if waiting.together is None:
+                outcomes[place] = self._attempt(connection, waiting.job)
+            else:
+                batches.setdefault(waiting.together, []).append(place)
+        for together, places in batches.items():
+            items = [group[place].item for place in places]
+            found = self._attempt(connection, lambda c, t=together, i=items: t(c, i))  # type: ignore[misc]
+            if found.problem is None:
+                values: Sequence[Any] = found.value  # type: ignore[assignment]
+                outcomes |= zip(places, map(_Outcome, values), strict=True)
+            else:
+                outcomes |= {place: self._attempt(connection, group[place].job) for place in places}
+        return [outcomes[place] for place in range(len(group))]
 
     def _attempt(self, connection: sa.Connection, job: Job[Any]) -> _Outcome:
         savepoint = connection.begin_nested()

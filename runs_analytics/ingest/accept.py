@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
-from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.remembered import Remembered
+from runs_analytics.control.settlement import UsedRun, settle_runs
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotAllowed
@@ -108,17 +109,24 @@ class TermsCache:
 
     def __init__(
         self,
-        account_and_version: Callable[[Scope], tuple[Account, int]],
+        changes: Callable[[], int],
+        account: Callable[[Scope], Account],
         books: Callable[[Scope], Books],
     ) -> None:
-        """Take the two questions that it asks the control store.
+        """Take what it asks the control store.
 
         Args:
-            account_and_version: the scope's account and the control version, from one moment.
+            changes: counts what changed; see `remembered`.
+            account: the scope's account.
             books: the price books of the scope's account.
         """
-        self._account_and_version, self._books = account_and_version, books
-        self._known: dict[str, tuple[int, AccountTerms]] = {}
+        self._account, self._books = account, books
+        self._known: Remembered[str, AccountTerms] = Remembered(changes)
+
+    async def on_loop(self, scope: Scope) -> AccountTerms:
+        """The same without holding up the event loop."""
+        known = self._known.known(scope.account)
+        return known if known is not None else await asyncio.to_thread(self, scope)
 
     def __call__(self, scope: Scope) -> AccountTerms:
         """The terms of the scope's account.
@@ -126,12 +134,9 @@ class TermsCache:
         Raises:
             NotFound: when there is no such account.
         """
-        account, version = self._account_and_version(scope)
-        known = self._known.get(account.id)
-        if known is None or known[0] != version:
-            known = version, AccountTerms(account.currency, self._books(scope))
-            self._known[account.id] = known
-        return known[1]
+        return self._known.ask(
+            scope.account, lambda: AccountTerms(self._account(scope).currency, self._books(scope))
+        )
 
 
 class Accepter:
@@ -140,7 +145,7 @@ class Accepter:
     def __init__(
         self,
         control: ControlStore,
-        terms: Callable[[Scope], AccountTerms],
+        terms: TermsCache,
         imported: ImportedLookup,
         *,
         payload_bytes: int = MAX_PAYLOAD_BYTES,
@@ -166,7 +171,7 @@ class Accepter:
         _require_ingest(scope)
         batch = self._prepared(scope, items, now)
         if batch.claims:
-            batch.settle(self._control.write(lambda connection: self._append(connection, batch)))
+            batch.settle(self._control.submit_item(self._append, batch).result())
         return batch.answers
 
     async def accept_async(self, scope: Scope, items: Sequence[object], now: datetime) -> list[ItemAnswer]:
@@ -175,18 +180,30 @@ class Accepter:
         if len(items) > LOOP_ITEMS:
             batch = await asyncio.to_thread(self._prepared, scope, items, now)
         else:
-            terms = await asyncio.to_thread(self._terms, scope)
+            terms = await self._terms.on_loop(scope)
             batch = _rated(scope, items, now, terms, self._payload_bytes)
         if batch.claims:
-            job = self._control.submit(lambda connection: self._append(connection, batch))
-            batch.settle(await asyncio.wrap_future(job))
+            batch.settle(await self._control.submit_item_on_loop(self._append, batch))
         return batch.answers
 
     def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:
         return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
 
-    def _append(self, connection: Connection, batch: _Batch) -> Appended:
-        appended = claim_and_append(
+    def _append(self, connection: Connection, batches: Sequence[_Batch]) -> list[Appended]:
+        """Store the runs of every request that waited, then count what those of each account used, at once."""
+        found = [self._claimed(connection, batch) for batch in batches]
+        used: dict[str, list[UsedRun]] = {}
+        for batch, appended in zip(batches, found, strict=True):
+            if appended.seq is not None:
+                used.setdefault(batch.scope.account, []).extend(batch.used(appended.verdicts, appended.seq))
+        for account, runs in used.items():
+            of_account = [batch for batch in batches if batch.scope.account == account]
+            now = max(batch.now for batch in of_account)
+            settle_runs(connection, of_account[0].scope, runs, now=now)
+        return found
+
+    def _claimed(self, connection: Connection, batch: _Batch) -> Appended:
+        return claim_and_append(
             connection,
             batch.scope,
             batch.claims,
@@ -194,10 +211,6 @@ class Accepter:
             received_at=batch.now,
             imported=lambda ids: self._imported(batch.scope.account, ids),
         )
-        if appended.seq is not None and ledger.is_kept(connection, batch.scope):
-            used_nano, seq = batch.used_nano(appended.verdicts), appended.seq
-            ledger.post_usage(connection, batch.scope, used_nano, now=batch.now, first_seq=seq, last_seq=seq)
-        return appended
 
 
 class _Batch:
@@ -243,13 +256,26 @@ class _Batch:
                 stored.append(run)
         return encode_body(stored)
 
-    def used_nano(self, verdicts: Sequence[Verdict]) -> int:
-        """Credits of the runs that are stored; a running run is posted once it is final."""
-        return sum(
-            run["credits_nano"] or 0
-            for run, verdict in zip(self._runs, verdicts, strict=True)
-            if verdict.is_stored and run["status"] != "running"
-        )
+    def used(self, verdicts: Sequence[Verdict], seq: int) -> list[UsedRun]:
+        """The runs that are stored and over; a running run is counted once it is final, a blocked one did nothing."""
+        return [
+            UsedRun(
+                claim.id,
+                run["id"],
+                run["source"],
+                run["started_at"].replace(tzinfo=UTC),
+                run["project"],
+                run["team"],
+                run["member"],
+                run["service"],
+                run["feature"],
+                run["credits_nano"],
+                run["cost_nano"],
+                seq,
+            )
+            for claim, run, verdict in zip(self.claims, self._runs, verdicts, strict=True)
+            if verdict.is_stored and run["status"] not in ("running", "blocked")
+        ]
 
     def settle(self, appended: Appended) -> None:
         """Answer every item that asked for its id."""

@@ -8,9 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runs_analytics.control.accounts import list_accounts
+from runs_analytics.control.audit_chain import AuditHeads, ChainHead, check_chain
+from runs_analytics.control.authorizations import check_holds
 from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
 from runs_analytics.control.ledger_lines import check_ledger
+from runs_analytics.control.limit_uses import check_overruns
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -29,6 +32,9 @@ class Verification:
     archived_runs: int
     inbox_runs: int
     warehouse_runs: int
+    audit: tuple[ChainHead, ...]
+    """The newest right entry of each account's audit trail."""
+
     differences: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -43,17 +49,22 @@ def verify_stores(
     *,
     progress: Callable[[str], None] | None = None,
 ) -> Verification:
-    """Check every segment, the warehouse's runs against them by account and day, its rollups, and the ledgers.
+    """Check every segment, the warehouse's runs against them by account and day, its rollups, and all kept sums.
 
     Only what was applied before the check began is compared, so it may run while runs come in.
     """
     applied = warehouse.applied_seq
+    # Before the connection's moment, so that no head is newer than the chain.
+    heads, head_problems = AuditHeads(control.data_dir, control.pepper).read()
     with control.read() as connection:
         segments = [s for s in all_segments(connection, OPERATOR) if s.last_seq <= applied]
         undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
         zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
         waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
-        differences = [text for account in zones if (text := _ledger_difference(connection, account))]
+        differences = [*head_problems]
+        chains = [check_chain(connection, Scope(account, OPERATOR.actor), heads) for account in zones]
+        differences += [chain.problem for chain in chains if chain.problem]
+        differences += [text for account in zones for text in _credit_differences(connection, account)]
     expected: Counter[tuple[str, str]] = Counter()
     archived = 0
     for number, segment in enumerate(segments):
@@ -80,12 +91,22 @@ def verify_stores(
                 f"Account {key[0]} on {key[1]}: {found[key]:,} runs in the warehouse, {expected[key]:,} were stored."
             )
     differences += warehouse.rollup_differences()
-    return Verification(len(segments), archived, inbox, sum(found.values()), tuple(differences))
+    return Verification(
+        len(segments),
+        archived,
+        inbox,
+        sum(found.values()),
+        tuple(chain.head for chain in chains),
+        tuple(differences),
+    )
 
 
-def _ledger_difference(connection: Connection, account: str) -> str | None:
-    try:
-        check_ledger(connection, Scope(account, OPERATOR.actor))
-    except Damaged as problem:
-        return problem.message
-    return None
+def _credit_differences(connection: Connection, account: str) -> list[str]:
+    """Where kept sums are not what they are sums of."""
+    found = []
+    for check in (check_ledger, check_holds, check_overruns):
+        try:
+            check(connection, Scope(account, OPERATOR.actor))
+        except Damaged as problem:
+            found.append(problem.message)
+    return found

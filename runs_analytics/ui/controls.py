@@ -41,6 +41,9 @@ class View:
     export_slot: DeltaGenerator
     """Where the export menu goes once the page knows what it shows."""
 
+    actions_slot: DeltaGenerator | None = None
+    """Where the buttons of a page about the present moment go."""
+
     @property
     def ask(self) -> Ask:
         """The asker of every question of this page."""
@@ -56,12 +59,13 @@ class View:
         return compared if compared and first and compared.start >= first else None
 
 
-def open_page(title: str, *, live: bool = False) -> View:
+def open_page(title: str, *, live: bool = False, needs_runs: bool = True) -> View:
     """Place the filter bar and the quiet line; ends the page with what to do next when no run is selected.
 
     Args:
         title: the page's name.
         live: whether the whole page follows new runs by itself.
+        needs_runs: whether it has nothing to show when no run is selected.
     """
     session = current()
     selection, problem = address.read_selection(today=session.today, zone=session.account.zone)
@@ -80,10 +84,25 @@ def open_page(title: str, *, live: bool = False) -> View:
         parts.problem(problem, kept="This page shows the last 30 days of all runs instead.")
     view = View(title, session, selection, export_slot)
     _quiet_line(view, live)
-    if not usage.totals(session.ask, selection).runs:
+    if needs_runs and not usage.totals(session.ask, selection).runs:
         parts.no_runs(view.session, selection)
         st.stop()
     return view
+
+
+def open_present_page(title: str) -> View:
+    """Place the title of a page about the present moment, which no period or filter narrows."""
+    session = current()
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.title(title, anchor=False, width="content")
+        st.space("stretch")
+        actions_slot = st.container(horizontal=True, width="content", gap="small")
+        export_slot = st.empty()
+    said = f"as of {fmt.moment(session.now, session.ask.local)}, {session.account.zone}"
+    st.caption(f"{session.account.name} · {said}")
+    parts.health_notes(session.health())
+    today = Selection(session.today, session.today, session.account.zone)
+    return View(title, session, today, export_slot, actions_slot)
 
 
 def choice(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:

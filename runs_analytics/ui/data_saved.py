@@ -50,7 +50,9 @@ def _save(session: Session, draft: Draft) -> None:
     def save() -> None:
         body = json.loads(draft.mapping().to_json())
         session.stores.control.write(
-            lambda connection: save_mapping(connection, session.ask.scope, name, body)
+            lambda connection: save_mapping(
+                connection, session.ask.scope, name, body, now=session.stores.clock()
+            )
         )
 
     _try(save)
@@ -59,7 +61,7 @@ def _save(session: Session, draft: Draft) -> None:
 def _delete(session: Session, name: str) -> None:
     _try(
         lambda: session.stores.control.write(
-            lambda connection: delete_mapping(connection, session.ask.scope, name)
+            lambda connection: delete_mapping(connection, session.ask.scope, name, now=session.stores.clock())
         )
     )
 

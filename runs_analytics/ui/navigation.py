@@ -20,8 +20,14 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("run_history", "Run history", ":material/list_alt:"),
         ("usage", "Usage", ":material/show_chart:"),
     ),
-    "Money": (("costs", "Costs", ":material/payments:"),),
-    "Control": (("data", "Data", ":material/database:"),),
+    "Money": (
+        ("costs", "Costs", ":material/payments:"),
+        ("credits", "Credits", ":material/account_balance_wallet:"),
+    ),
+    "Control": (
+        ("limits", "Limits", ":material/speed:"),
+        ("data", "Data", ":material/database:"),
+    ),
 }
 """File below pages/, title and icon of every page, by group."""
 

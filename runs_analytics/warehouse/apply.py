@@ -31,6 +31,11 @@ SORTED_ROWS: Final = 750_000
 _SIGNED_STEPS: Final = ("changed_cube.sql", "add_rollup_quarter_hour.sql", "add_duration_histogram.sql")
 """Statements that sum the changed runs, times the sign."""
 
+_IS_REPLACED: Final = "(r.status = 'running' OR r.status = 'blocked' AND n.status <> 'blocked')"
+
+# A running run and its end may share a seq; a refusal never shares one with the run that took place all the same.
+_IS_OLD_PAYLOAD: Final = "CASE o.status WHEN 'running' THEN NOT r.is_final ELSE r.seq = o.seq END"
+
 _CUBE_STEPS: Final = ("add_rollup_day_cube.sql", "add_rollup_day.sql")
 """Statements that go on from `changed_cube`."""
 
@@ -150,13 +155,15 @@ def _apply(connection: duckdb.DuckDBPyConnection, *, in_order: bool) -> None:
 
 
 def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Move the running rows that incoming final ones replace to `replaced_runs`; whether there were any.
+    """Move the rows that incoming final ones replace to `replaced_runs`; whether there were any.
+
+    Such a row is running, or blocked when the refused run took place all the same.
 
     The incoming rows are in `runs` already, so a run that started and ended in one transaction is treated alike.
     """
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE replacing AS SELECT account, id_hash, seq, import_id, "
-        "replaces_started_at AS started_at, replaces_started_at::DATE AS day "
+        "replaces_started_at AS started_at, replaces_started_at::DATE AS day, status "
         "FROM incoming WHERE replaces_started_at IS NOT NULL"
     )
     days: list[date] = [
@@ -165,18 +172,18 @@ def _set_replaced_aside(connection: duckdb.DuckDBPyConnection) -> bool:
     if not days:
         return False
     connection.execute(
-        "CREATE OR REPLACE TEMP TABLE replaced AS "
+        "CREATE OR REPLACE TEMP TABLE replaced AS "  # noqa: S608
         "SELECT r.*, n.seq AS replaced_by_seq, n.import_id AS replaced_by_import FROM runs AS r JOIN replacing AS n "
         "ON r.account = n.account AND r.day = n.day AND r.started_at = n.started_at AND r.id_hash = n.id_hash "
-        "WHERE list_contains($days::DATE[], r.day) AND r.status = 'running'",
+        f"WHERE list_contains($days::DATE[], r.day) AND {_IS_REPLACED}",
         {"days": days},
     )
     connection.execute("INSERT INTO replaced_runs BY NAME SELECT * FROM replaced")
-    for table, is_running in (("runs", "r.status = 'running'"), ("payloads", "NOT r.is_final")):
+    for table, is_old in (("runs", "r.status = o.status"), ("payloads", _IS_OLD_PAYLOAD)):
         connection.execute(
             f"DELETE FROM {table} AS r USING replaced AS o "  # noqa: S608
             "WHERE r.account = o.account AND r.day = o.day AND r.started_at = o.started_at "
-            f"AND r.id_hash = o.id_hash AND {is_running} AND list_contains($days::DATE[], r.day)",
+            f"AND r.id_hash = o.id_hash AND {is_old} AND list_contains($days::DATE[], r.day)",
             {"days": days},
         )
     return True

@@ -20,6 +20,9 @@ IDLE_SECONDS: Final = 0.25
 TROUBLE_SECONDS: Final = 2.0
 NOTE_EVERY_SECONDS: Final = 1.0
 COMPACT_EVERY_SECONDS: Final = 20.0
+FREE_EVERY_SECONDS: Final = 1.0
+AUDIT_EVERY_SECONDS: Final = 1.0
+"""How often holds are freed whose time is over; a decision never waits for it, as it frees them itself."""
 
 
 @dataclass
@@ -51,6 +54,8 @@ class Worker:
             "archive": now + self._archive_seconds,
             "compact": now + COMPACT_EVERY_SECONDS,
             "note": now,
+            "free": now,
+            "audit": now,
         }
         self._thread.start()
 
@@ -86,6 +91,11 @@ class Worker:
         if self._unnoted and self._is_due("note", NOTE_EVERY_SECONDS):
             self.stores.note_applied()
             self._unnoted = False
+        if self._is_due("free", FREE_EVERY_SECONDS):
+            self.stores.free_expired_holds()
+            self.stores.give_due_allowances()
+        if self._is_due("audit", AUDIT_EVERY_SECONDS):
+            self.stores.export_audit_heads()
         if self._is_due("archive", self._archive_seconds):
             self.state.archived_runs += self.stores.archive_applied()
         if self._is_due("compact", COMPACT_EVERY_SECONDS):

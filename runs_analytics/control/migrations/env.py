@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from runs_analytics.control import schema_audit, schema_limits, schema_plans  # noqa: F401
 from runs_analytics.control.schema import metadata
 
 context.configure(

@@ -1,0 +1,195 @@
+"""`/v1/limits`: what an account and its parts may use, and how each limit stands."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any, Final
+
+import orjson
+from fastapi import APIRouter, Path, Request, Response
+
+from runs_analytics.analytics.limits import limit_json, status_json
+from runs_analytics.api.authentication import scope_of
+from runs_analytics.api.description import JSON_TYPE
+from runs_analytics.api.problems import MEDIA_TYPE, problem_schema
+from runs_analytics.api.runtime import Runtime
+from runs_analytics.control.limits import limit_statuses, remove_limit, set_limit
+from runs_analytics.errors import BadRequest
+from runs_analytics.ingest.bodies import ExactNumber, parse_body
+from runs_analytics.money.amounts import to_nano
+from runs_analytics.money.limits import (
+    DEFAULT_THRESHOLDS,
+    LIMIT_DIMENSIONS,
+    LIMIT_MEASURES,
+    MAX_PERCENT,
+    MAX_THRESHOLDS,
+    WHOLE_ACCOUNT,
+    Limit,
+)
+from runs_analytics.money.periods import WINDOWS
+from runs_analytics.scope import Scope
+from runs_analytics.vocabulary import MAX_TEXT
+
+_PROBLEMS: Final = {
+    400: "The request cannot be understood.",
+    401: "The key is missing, unknown, expired or revoked.",
+    403: "The key may not do it.",
+    404: "There is no such limit.",
+    413: "The body is over a limit.",
+    503: "Nothing was changed; send the request again.",
+    507: "The disk is full: nothing was changed.",
+}
+_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["dimension", "window", "amount"],
+    "additionalProperties": False,
+    "properties": {
+        "dimension": {"enum": list(LIMIT_DIMENSIONS)},
+        "value": {
+            "type": ["string", "null"],
+            "maxLength": MAX_TEXT,
+            "description": "Whose limit it is; null or absent: each value has the limit for itself.",
+        },
+        "window": {"enum": list(WINDOWS)},
+        "measure": {"enum": list(LIMIT_MEASURES), "default": "credits"},
+        "amount": {"type": ["string", "number"]},
+        "hard": {"type": "boolean", "default": True},
+        "thresholds": {
+            "type": "array",
+            "maxItems": MAX_THRESHOLDS,
+            "items": {"type": "integer", "minimum": 1, "maximum": MAX_PERCENT},
+            "default": list(DEFAULT_THRESHOLDS),
+        },
+        "forecast_percent": {
+            "type": ["integer", "null"],
+            "minimum": 1,
+            "maximum": MAX_PERCENT,
+            "default": 100,
+        },
+    },
+}
+
+LimitId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT)]
+
+
+def limits_router(runtime: Runtime) -> APIRouter:
+    """The routes that show, set and remove limits."""
+    router = APIRouter()
+    security: dict[str, Any] = {"security": [{"key": []}]}
+
+    @router.get(
+        "/v1/limits",
+        summary="How every limit stands",
+        responses=_responses(200, 401, 503),
+        openapi_extra=security,
+    )
+    async def get_limits(request: Request) -> Response:
+        scope = await scope_of(runtime, request)
+        return _json({"limits": await asyncio.to_thread(_statuses, runtime, scope)})
+
+    @router.put(
+        "/v1/limits/{limit_id}",
+        summary="Put a limit up, or change the one of that id",
+        responses=_responses(200, 400, 401, 403, 404, 413, 503, 507),
+        openapi_extra={
+            **security,
+            "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": _SCHEMA}}},
+        },
+    )
+    async def put_limit(request: Request, limit_id: LimitId) -> Response:
+        scope = await scope_of(runtime, request)
+        body = parse_body(await request.body(), is_lines=False)
+        if body.is_batch or type(body.items[0]) is not dict:
+            raise BadRequest("A limit is one object.")
+        limit = _limit(limit_id, body.items[0])
+        job = runtime.control.submit(lambda c: set_limit(c, scope, limit, now=runtime.clock()))
+        return _json(limit_json(await asyncio.wrap_future(job)))
+
+    @router.delete(
+        "/v1/limits/{limit_id}",
+        summary="Take a limit away; what it refused stays on record",
+        status_code=204,
+        responses=_responses(401, 403, 404, 503, 507),
+        openapi_extra=security,
+    )
+    async def delete_limit(request: Request, limit_id: LimitId) -> Response:
+        scope = await scope_of(runtime, request)
+        job = runtime.control.submit(lambda c: remove_limit(c, scope, limit_id, now=runtime.clock()))
+        await asyncio.wrap_future(job)
+        return Response(status_code=204)
+
+    return router
+
+
+def _statuses(runtime: Runtime, scope: Scope) -> list[dict[str, Any]]:
+    with runtime.control.read() as connection:
+        return [status_json(one) for one in limit_statuses(connection, scope, now=runtime.clock())]
+
+
+def _limit(limit_id: str, body: dict[str, Any]) -> Limit:
+    """The limit of a body.
+
+    Raises:
+        BadRequest: naming the field.
+    """
+    for name in body:
+        if name not in _SCHEMA["properties"]:
+            known = ", ".join(_SCHEMA["properties"])
+            raise BadRequest(
+                f"There is no such field. The fields are: {known}.", field=name, value=body[name]
+            )
+    dimension = _text(body, "dimension")
+    value = body.get("value", WHOLE_ACCOUNT if dimension == "account" else None)
+    if value is not None and type(value) is not str:
+        raise BadRequest("value is a text or null.", field="value", value=value)
+    is_hard = body.get("hard", True)
+    if type(is_hard) is not bool:
+        raise BadRequest("hard is true or false.", field="hard", value=is_hard)
+    thresholds = body.get("thresholds", list(DEFAULT_THRESHOLDS))
+    if type(thresholds) is not list or any(type(percent) is not int for percent in thresholds):
+        raise BadRequest("thresholds is a list of whole percents.", field="thresholds", value=thresholds)
+    forecast = body.get("forecast_percent", 100)
+    if forecast is not None and type(forecast) is not int:
+        raise BadRequest(
+            "forecast_percent is a whole percent or null.", field="forecast_percent", value=forecast
+        )
+    return Limit(
+        limit_id,
+        dimension,  # type: ignore[arg-type]
+        value,
+        _text(body, "window"),  # type: ignore[arg-type]
+        _text(body, "measure", "credits"),  # type: ignore[arg-type]
+        _amount_nano(body.get("amount")),
+        is_hard,
+        tuple(thresholds),
+        forecast,
+    )
+
+
+def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:
+    value = body.get(name, default)
+    if type(value) is not str:
+        raise BadRequest(f"{name} is missing or no text.", field=name, value=value)
+    return value
+
+
+def _amount_nano(value: object) -> int:
+    text = value.text if isinstance(value, ExactNumber) else value
+    if type(text) is float:
+        text = repr(text)
+    if type(text) not in (str, int):
+        raise BadRequest("amount is wrong; write a decimal such as '250'.", field="amount", value=value)
+    return to_nano(text, "amount")  # type: ignore[arg-type]
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(body), media_type=JSON_TYPE)
+
+
+def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    done = {"description": "As it stands.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}}
+    problem = {MEDIA_TYPE: {"schema": problem_schema()}}
+    return {
+        status: done if status == 200 else {"description": _PROBLEMS[status], "content": problem}
+        for status in statuses
+    }

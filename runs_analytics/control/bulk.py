@@ -1,0 +1,69 @@
+"""Writes many rows by one statement, past what SQLAlchemy does for each value.
+
+By SQLAlchemy alone a row of claims costs as much as checking its run. Here a statement is compiled once, and only the
+columns whose type the driver does not know are converted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.sql.compiler import SQLCompiler
+
+NEW: Final = "new_"
+"""Begins the name of a parameter; SQLAlchemy keeps a column's own name for itself."""
+
+
+class _Statement(NamedTuple):
+    text: str
+    names: tuple[str, ...] | None
+    """The parameters' order, where the driver has no names."""
+
+    converters: tuple[tuple[str, Callable[[Any], Any]], ...]
+
+
+def insert_into(table: sa.Table) -> sa.Insert:
+    """Inserts one row a time; its parameters are the columns' names after NEW."""
+    return sa.insert(table).values({column.name: sa.bindparam(NEW + column.name) for column in table.c})
+
+
+def update_by_key(table: sa.Table, changed: Sequence[str]) -> sa.Update:
+    """Changes columns of the row of a key; its parameters are the columns' names after NEW."""
+    is_row = (column == sa.bindparam(NEW + column.name) for column in table.primary_key)
+    return sa.update(table).where(*is_row).values({name: sa.bindparam(NEW + name) for name in changed})
+
+
+def write_rows(
+    connection: sa.Connection, statement: sa.Insert | sa.Update, rows: Sequence[Mapping[str, Any]]
+) -> None:
+    """Execute a statement for rows of its columns by name, without NEW; more columns than it has are left out."""
+    if not rows:
+        return
+    text, names, converters = _driver_statement(statement, connection.dialect)
+    converted = [dict(row) for row in rows] if converters else rows
+    for name, convert in converters:
+        for row in converted:
+            row[name] = convert(row[name])  # type: ignore[index]
+    if names is None:
+        connection.exec_driver_sql(text, [{NEW + name: row[name] for name in row} for row in converted])
+    else:
+        values = itemgetter(*names)
+        connection.exec_driver_sql(text, [values(row) for row in converted])
+
+
+@lru_cache(maxsize=64)
+def _driver_statement(statement: sa.Insert | sa.Update, dialect: sa.Dialect) -> _Statement:
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    converters = []
+    for name, parameter in compiled.binds.items():
+        convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
+        if convert is not None:
+            converters.append((name.removeprefix(NEW), convert))
+    order = compiled.positiontup
+    names = None if order is None else tuple(name.removeprefix(NEW) for name in order)
+    return _Statement(str(compiled), names, tuple(converters))

@@ -1,0 +1,96 @@
+"""Putting limits up and taking them away, on the Limits page."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any, Final
+
+import streamlit as st
+
+from runs_analytics.analytics.limits import Limits
+from runs_analytics.control.limits import remove_limit, set_limit
+from runs_analytics.control.writer import Connection
+from runs_analytics.errors import RunsError
+from runs_analytics.money.amounts import to_nano
+from runs_analytics.money.limits import LIMIT_DIMENSIONS, LIMIT_MEASURES, WHOLE_ACCOUNT, Limit
+from runs_analytics.money.periods import WINDOWS
+from runs_analytics.ui import limit_parts, parts
+from runs_analytics.ui.controls import View
+
+_PROBLEM: Final = "limits_problem"
+_DONE: Final = "limits_done"
+
+
+def actions(view: View, found: Limits) -> None:
+    """The buttons: a new limit, and taking one away."""
+    limits = {status.limit.id: status.limit for status in found.statuses}
+    with view.actions_slot or st.container(horizontal=True):
+        if limits and st.button("Remove a limit", icon=":material/delete:"):
+            st.session_state.pop(_PROBLEM, None)
+            _remove(view, limits)
+        if st.button("New limit", icon=":material/add:", type="primary"):
+            st.session_state.pop(_PROBLEM, None)
+            _new(view)
+
+
+@st.dialog("New limit")
+def _new(view: View) -> None:
+    if st.session_state.pop(_DONE, None):
+        st.rerun()
+    dimension = st.selectbox("On", LIMIT_DIMENSIONS, format_func=str.capitalize, key="limit_dimension")
+    value = ""
+    if dimension != "account":
+        value = st.text_input(
+            dimension.capitalize(),
+            key="limit_value",
+            placeholder="red",
+            help="Empty: each one has the limit for itself.",
+        )
+    left, middle, right = st.columns(3)
+    amount = left.text_input("Amount", key="limit_amount", placeholder="1000")
+    measure = middle.selectbox("Of", LIMIT_MEASURES, key="limit_measure")
+    window = right.selectbox("In a", WINDOWS, key="limit_window")
+    is_soft = st.toggle("Only tell, do not refuse", key="limit_soft")
+    st.caption("What this window has used already counts.")
+
+    def act(connection: Connection) -> None:
+        of = WHOLE_ACCOUNT if dimension == "account" else value.strip() or None
+        limit_id = f"{of or dimension}-{window}-{secrets.token_hex(3)}"
+        limit = Limit(
+            limit_id, dimension, of, window, measure, to_nano(amount.strip(), "amount"), not is_soft
+        )
+        set_limit(connection, view.ask.scope, limit, now=view.session.stores.clock())
+
+    st.button("Put it up", type="primary", on_click=_send, args=(view, act))
+    _problem()
+
+
+@st.dialog("Remove a limit")
+def _remove(view: View, limits: dict[str, Limit]) -> None:
+    if st.session_state.pop(_DONE, None):
+        st.rerun()
+    limit_id = st.selectbox(
+        "Limit", list(limits), format_func=lambda one: f"{limit_parts.limit_text(limits[one])} ({one})"
+    )
+    st.caption("New work is no longer held to it. What it refused stays on record.")
+
+    def act(connection: Connection) -> None:
+        remove_limit(connection, view.ask.scope, limit_id, now=view.session.stores.clock())
+
+    st.button("Remove it", type="primary", on_click=_send, args=(view, act))
+    _problem()
+
+
+def _send(view: View, act: Callable[[Connection], Any]) -> None:
+    try:
+        view.session.stores.control.write(act)
+    except RunsError as problem:
+        st.session_state[_PROBLEM] = problem
+        return
+    st.session_state[_DONE] = True
+
+
+def _problem() -> None:
+    if problem := st.session_state.pop(_PROBLEM, None):
+        parts.problem(problem)

@@ -1,0 +1,48 @@
+"""Buying credits in a real browser: the form, what is no amount, and the balance that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import browser
+import pytest
+from browser import metric
+from playwright.sync_api import Page, expect
+from serving import Server
+
+pytestmark = pytest.mark.alone
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    started = Server(tmp_path / "data")
+    started.start()
+    assert started.command("accounts", "create", "acme").returncode == 0
+    assert started.command("plans", "add", "none", "--account", "acme", "--allowance", "0").returncode == 0
+    yield started
+    started.kill()
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    with browser.started() as chromium:
+        opened = chromium.new_page(viewport={"width": 1440, "height": 1040})
+        opened.set_default_timeout(30_000)
+        yield opened
+
+
+def test_credits_are_bought_once_they_are_an_amount(server: Server, page: Page) -> None:
+    page.goto(f"{server.address}/credits?account=acme")
+    expect(page.get_by_text("This account keeps no ledger yet")).to_be_visible()
+    page.get_by_role("button", name="Buy credits").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Credits").fill("many")
+    form.get_by_role("button", name="Buy", exact=True).click()
+    expect(form.get_by_text("many")).to_be_visible()
+    form.get_by_label("Credits").fill("1234.5")
+    form.get_by_role("button", name="Buy", exact=True).click()
+    expect(form).to_be_hidden()
+    expect(page.get_by_text("Settled balance")).to_be_visible()
+    assert metric(page, "Settled balance") == "1,234"
+    assert "\t1234.5\n" in server.command("balance", "--account", "acme").stdout

@@ -1,0 +1,132 @@
+"""The Credits page: balances, grants and lines as the ledger has them, runs behind a line, and its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from page_fixtures import open_page, served, texts
+from streamlit.testing.v1 import AppTest
+from warehouse_fixtures import NOW, SCOPE, fill
+
+from runs_analytics.analytics import credits as credit
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.control import ledger, plans
+from runs_analytics.control.subscriptions import current_subscription
+from runs_analytics.money.grants import Grant
+from runs_analytics.money.plans import Plan
+from runs_analytics.selection import Selection
+from runs_analytics.stores import Stores
+from runs_analytics.vocabulary import NANO
+
+DAY = timedelta(days=1)
+OPENED = NOW - 10 * DAY  # 12 November: 19 of 30 days are left
+
+
+@pytest.fixture
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """An account on a plan since ten days ago, with a promotion and a run's usage."""
+    with served(tmp_path_factory.mktemp("credits"), _fill) as serving:
+        yield serving
+
+
+def _fill(stores: Stores) -> None:
+    fill(stores, rows=200)
+
+    def act(connection: object) -> None:
+        for plan_id, allowance in (("team", 300), ("scale", 600)):
+            given = Plan(plan_id, plan_id.title(), "month", allowance * NANO, price_nano=allowance * NANO)
+            plans.put_plan(connection, SCOPE, given, now=OPENED)  # type: ignore[arg-type]
+        plans.subscribe(connection, SCOPE, "team", now=OPENED)  # type: ignore[arg-type]
+        welcome = Grant("welcome", "promotion", 50 * NANO, 20, OPENED, NOW + 5 * DAY, OPENED)
+        ledger.add_grant(connection, SCOPE, welcome)  # type: ignore[arg-type]
+        seqs = {"first_seq": 1, "last_seq": 1_000_000}
+        ledger.post_usage(connection, SCOPE, 70 * NANO, now=NOW - DAY, **seqs)  # type: ignore[arg-type]
+
+    stores.control.write(act)
+
+
+def cards(app: AppTest) -> dict[str, str]:
+    return {str(found.label): str(found.value) for found in app.metric}
+
+
+def test_the_page_shows_what_the_ledger_has(stores: Stores) -> None:
+    app = open_page("credits")
+    assert not app.exception
+    assert cards(app) == {
+        "Settled balance": "170",
+        "Credits left": "170",
+        "Allowance left": "170",
+        "Run out": "30 Dec 2026",  # December's 300 last for 30 days
+        "Present rate": "10.0 a day",
+    }
+    assert "Plan **Team**" in texts(app)
+    grants, lines = app.dataframe[0].value, app.dataframe[1].value
+    assert list(zip(grants["grant"], grants["left"], strict=True)) == [
+        ("plan:1:2026-11-01", 170.0),
+        ("welcome", 0.0),
+    ]
+    assert list(lines["amount"]) == [-20.0, -50.0, 50.0, 190.0]
+
+
+def test_every_line_leads_to_its_runs(stores: Stores) -> None:
+    ask = Ask.of(stores, SCOPE)
+    newest, *_, oldest = credit.statement(stores, SCOPE)
+    behind = credit.runs_behind(ask, newest)
+    assert behind is not None
+    assert behind.runs > behind.rows.height == 50
+    whole = stores.warehouse.frame(
+        "runs/of_ledger_line", {"account": "acme", "first_seq": 1, "last_seq": 1_000_000, "rows": 1_000}
+    )
+    assert (behind.runs, behind.total_nano) == (whole.height, whole["credits_nano"].sum())
+    assert credit.runs_behind(ask, oldest) is None
+
+
+def test_a_line_of_a_whole_day_leads_to_that_day(stores: Stores) -> None:
+    stores.control.write(
+        lambda c: ledger.post_usage(c, SCOPE, NANO, now=NOW - DAY, first_seq=None, last_seq=None)
+    )
+    app = open_page("credits")
+    app.session_state["credits_line"] = "5"
+    assert "Line 5 was posted for a whole day" in texts(app.run())
+    assert not app.exception
+
+
+def test_the_burn_down_ends_at_the_settled_balance(stores: Stores) -> None:
+    whole = Selection((NOW - 30 * DAY).date(), NOW.date(), "Europe/Berlin")
+    found = credit.burn_down(stores, SCOPE, whole, NOW)
+    assert found["bucket"][0] == OPENED.date()
+    assert found["balance_nano"].to_list() == [240 * NANO] * 9 + [170 * NANO] * 2
+    part = Selection((NOW - 3 * DAY).date(), (NOW - 2 * DAY).date(), "Europe/Berlin")
+    assert credit.burn_down(stores, SCOPE, part, NOW)["balance_nano"].to_list() == [240 * NANO] * 2
+
+
+@pytest.mark.parametrize(("amount", "balance"), [("30", 200), ("many", 170), ("-5", 170), ("", 170)])
+def test_buying_adds_what_is_an_amount(stores: Stores, amount: str, balance: int) -> None:
+    app = open_page("credits")
+    _press(app, "Buy credits")
+    app.text_input(key="credits_buy_amount").set_value(amount)
+    _press(app, "Buy")
+    assert credit.standing(stores, SCOPE, NOW).balance.settled_nano == balance * NANO
+
+
+def test_a_plan_is_changed_at_once(stores: Stores) -> None:
+    app = open_page("credits")
+    _press(app, "Change plan")
+    _press(app, "Change")
+    with stores.control.read() as connection:
+        found = current_subscription(connection, SCOPE)
+    assert found is not None
+    assert found.plan.id == "scale"
+    assert "Plan **Scale**" in texts(app.run())
+
+
+def test_the_overview_leads_with_what_is_left(stores: Stores) -> None:
+    found = cards(open_page("overview"))
+    assert list(found)[:3] == ["Credits left", "Allowance left", "Run out"]
+    assert found["Credits left"] == "170"
+
+
+def _press(app: AppTest, label: str) -> None:
+    next(button for button in app.button if button.label == label).click().run()
