@@ -20,10 +20,13 @@ def health() -> session.Health:
 st.set_page_config(page_title="Runs", page_icon=navigation.ICON, layout="wide")
 page = st.navigation(navigation.pages(), position="hidden")
 with parts.problems_shown():
-    gate.require_this_machine()
-    begun = session.begin(composition.current().stores, health)
+    entry = gate.enter(composition.current().stores)
+    begun = session.begin(entry, health)
     if begun is None:
         parts.no_account(health)
+    elif not navigation.is_shown(begun, page.title):
+        navigation.sidebar(begun)
+        parts.not_shown(begun.ask.scope.role)
     else:
         navigation.sidebar(begun)
         page.run()

@@ -81,7 +81,7 @@ def selections(today: date, zone: str) -> dict[str, Selection]:
 def timed(ask: Ask, question: Question, name: str, selection: Selection) -> Timed:
     """Ask a question about a Selection until its time is known."""
     watched = Watched(ask.warehouse)
-    question.ask(replace(ask, warehouse=cast(Warehouse, watched)), selection)
+    question.ask(replace(ask, whole=cast(Warehouse, watched)), selection)
     kind = _kind(watched)
     facts = dict.fromkeys(_FACTS_OF.get(query) or facts or query for query, facts in watched.asked)
     ms = median_ms(lambda: question.ask(ask, selection))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -74,14 +74,16 @@ def open_loop(port: int, key: str, prefix: str, per_second: float, seconds: floa
 
     async def run() -> Asked:
         asked = Asked()
-        free: list[_Connection] = []
+        free: deque[_Connection] = deque()  # oldest first: none idles until the server closes it
         started = time.perf_counter()
 
         async def ask(number: int) -> None:
             due = started + number / per_second
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             connection = (
-                free.pop() if free else _Connection(*await asyncio.open_connection("127.0.0.1", port), key)
+                free.popleft()
+                if free
+                else _Connection(*await asyncio.open_connection("127.0.0.1", port), key)
             )
             asked.statuses[await connection.post(_body(number, prefix))] += 1
             asked.answer_ms.append((time.perf_counter() - due) * 1000)

@@ -97,7 +97,7 @@ class Workspace:
         """An asker of questions about the account that remembers no answers."""
         with self.stores() as stores:
             asked = Ask.of(stores, SCOPE)
-            yield Ask(asked.warehouse, asked.scope, asked.zone, asked.currency, asked.control_version)
+            yield Ask(asked.whole, asked.scope, asked.zone, asked.currency, asked.control_version)
 
 
 def prepare(folder: Path, runs: int, say: Callable[[str], None]) -> Workspace:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from runs_analytics.analytics import credits as credit
-from runs_analytics.ui import controls, credit_actions, credit_parts, exporting, parts
+from runs_analytics.ui import controls, credit_actions, credit_parts, credit_statement, exporting, parts
 from runs_analytics.ui.words import escaped
 
 view = controls.open_page("Credits", needs_runs=False)
@@ -23,16 +23,17 @@ if not found.is_kept:
 
 cards = credit_parts.cards(view, found)
 parts.cards(cards)
+if overage := credit_parts.overage_text(view, found):
+    st.caption(escaped(overage))
 with st.container(border=True):
     parts.title_row("Balance", note="at the end of each day, and at the present rate")
     credit_parts.burn_down(view, found)
 
 grants = credit_parts.grants_table(view)
-entries = credit.statement(view.session.stores, view.ask.scope)
-lines = credit_parts.statement_table(view, entries)
+lines = credit_statement.statement_table(view)
 of_grants, of_lines = st.tabs([grants.title, lines.title])
 with of_grants:
     grants.show("credits_grants", currency=view.ask.currency)
 with of_lines:
-    credit_parts.statement(view, entries, lines)
+    credit_statement.statement(view, lines)
 exporting.menu(view, exporting.Shown(cards, (grants, lines)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import socket
 import sys
@@ -14,16 +13,19 @@ from typing import Any, Final
 import streamlit as st
 import uvicorn
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runs_analytics import composition
 from runs_analytics.api.application import create_api
+from runs_analytics.api.authorizations import ASK_PATH, asking
+from runs_analytics.api.express import Express
 from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.clock import Clock
 from runs_analytics.composition import Running
 from runs_analytics.control.inbox import Backlog, backlog
+from runs_analytics.control.invitations import new_setup_token
 from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
@@ -31,7 +33,11 @@ from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.applier import OPERATOR
 from runs_analytics.ingest.authorize import Authorizer
+from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 from runs_analytics.settings import Settings
+from runs_analytics.sign_in.door import Door
+from runs_analytics.sign_in.routes import auth_routes
+from runs_analytics.stores import Stores
 
 # Unused here: what the first page imports, so that nobody waits for it there.
 from runs_analytics.ui import breakdowns, figures, headlines, navigation, recent  # noqa: F401
@@ -39,6 +45,7 @@ from runs_analytics.warehouse.store import Warehouse
 
 log = logging.getLogger(__name__)
 
+API_PATH: Final = "/api"
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
 SHUTDOWN_SECONDS: Final = 10
 SECURITY_HEADERS: Final = (
@@ -64,6 +71,21 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, add if scope["type"] == "http" else send)
+
+
+class ApiFirst:
+    """Hands the API its requests before the pages' middleware, which would cost more than answering them."""
+
+    def __init__(self, api: ASGIApp, pages: ASGIApp) -> None:
+        self.api, self.pages = api, pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on to whom the address belongs."""
+        if scope["type"] == "http" and scope["path"].startswith(f"{API_PATH}/"):
+            scope = {**scope, "root_path": scope.get("root_path", "") + API_PATH}
+            await self.api(scope, receive, send)
+        else:
+            await self.pages(scope, receive, send)
 
 
 class ServedRuntime:
@@ -92,41 +114,42 @@ def create_app(running: Running) -> Any:
     """The whole ASGI application around running parts, which it stops at its end."""
     runtime = ServedRuntime(running)
     metrics = Metrics(runtime)
-    routes: list[BaseRoute] = [*health_routes(runtime, metrics), Mount("/api", create_api(runtime, metrics))]
+    routes: list[BaseRoute] = [*health_routes(runtime, metrics), *auth_routes(running.stores)]
 
     @asynccontextmanager
     async def lifespan(_: Any) -> AsyncIterator[dict[str, Any]]:
         yield {}
         composition.stop()
 
-    return st.App(
-        str(APP),
-        routes=routes,
-        middleware=[Middleware(SecurityHeaders)],
-        lifespan=lifespan,
-    )
+    doors = [Middleware(Door, stores=running.stores)]
+    pages = st.App(str(APP), routes=routes, middleware=doors, lifespan=lifespan)
+    api = create_api(runtime, metrics)
+    express = Express(api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=MAX_BODY_BYTES)
+    return SecurityHeaders(ApiFirst(express, pages))
 
 
 def serve(settings: Settings, *, sample_runs: int = 0) -> int:
     """Serve until interrupted; the exit code.
 
     Raises:
-        BadRequest: when the address is not loopback, because there is no sign-in yet.
+        BadRequest: when the address or a setting of the sign-in cannot be used.
         Unavailable: when another process holds the data folder.
     """
-    _require_loopback(settings.host)
     listener = _listen(settings.host, settings.port)
     running = composition.current()
     if sample_runs:
         composition.load_sample(running, sample_runs)
     for note in running.stores.notes:
         sys.stderr.write(note + "\n")
-    sys.stderr.write(f"Runs is ready at http://{settings.host}:{settings.port}\n")
+    sys.stderr.write(f"Runs is ready at {settings.address}\n")
+    if link := set_up_link(running.stores):
+        sys.stderr.write(f"Nobody can sign in yet. Set up the first person within a day at {link}\n")
     sys.stderr.flush()
     config = uvicorn.Config(
         create_app(running),
         log_level="warning",
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         ws_max_size=200 * 2**20,
     )
@@ -152,14 +175,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _require_loopback(host: str) -> None:
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise BadRequest(
-            f"RUNS_HOST is {host!r}; until sign-in exists only a loopback address such as 127.0.0.1 is served.",
-            field="RUNS_HOST",
-            value=host,
-        )
+def set_up_link(stores: Stores) -> str | None:
+    """A new link with which the first person sets the server up; None once somebody did."""
+    control, now = stores.control, stores.clock()
+    token = control.write(lambda c: new_setup_token(c, now, pepper=control.pepper))
+    return token and f"{stores.settings.address}/auth/set-up?token={token}"

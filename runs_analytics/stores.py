@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Self, cast
 
@@ -14,14 +14,14 @@ import polars as pl
 from runs_analytics.clock import Clock
 from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account, get_account, list_accounts
-from runs_analytics.control.audit_chain import AuditHeads, ChainHead, chain_heads
+from runs_analytics.control.audit_chain import HEADS_LINES, AuditHeads, ChainHead, chain_heads
 from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
 from runs_analytics.control.meta import control_version, get_meta, next_seq, set_meta
 from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
-from runs_analytics.control.subscriptions import accounts_with_allowance_due
+from runs_analytics.control.subscriptions import accounts_with_allowance_due, due_subscription
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.ingest.applier import OPERATOR, Applied, Applier
@@ -225,6 +225,14 @@ class Stores:
         scopes = [Scope(account, OPERATOR.actor) for account in waiting]
         return sum(self.control.write(lambda c, s=scope: expire_holds(c, s, now=now)) for scope in scopes)  # type: ignore[misc]
 
+    def give_due_allowance(self, scope: Scope, now: datetime) -> None:
+        """Give an account what its plan owes it, so that a balance is right whenever it is asked for."""
+        with self.control.read() as connection:
+            is_due = due_subscription(connection, scope, now) is not None
+        if is_due:
+            by_itself = Scope(scope.account, OPERATOR.actor)
+            self.control.write(lambda c: ledger.catch_up(c, by_itself, now=now))
+
     def give_due_allowances(self) -> int:
         """Give the allowances of periods that have begun; to how many accounts that was."""
         now = self.clock()
@@ -242,10 +250,15 @@ class Stores:
         """
         with self.control.read() as connection:
             heads = chain_heads(connection, OPERATOR)
-            if heads != self._exported_heads:
-                # Within reading, which words what the file system refuses.
-                self.audit_heads.export(heads, self.clock())
+            # Within reading, which words what the file system refuses.
+            if heads != self._exported_heads and self.audit_heads.export(heads, self.clock()):
+                self._note_head_lines()
         self._exported_heads = heads
+
+    def _note_head_lines(self) -> None:
+        """Remember how long the file of heads is, so that one that was deleted or cut is noticed."""
+        lines = str(self.audit_heads.lines())
+        self.control.write(lambda connection: set_meta(connection, HEADS_LINES, lines))
 
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,18 @@ from streamlit.testing.v1 import AppTest
 from warehouse_fixtures import NOW
 
 from runs_analytics import composition
+from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
-from runs_analytics.stores import Stores
+from runs_analytics.stores import Stores, accounts
 from runs_analytics.ui import gate
+from runs_analytics.visiting import Caller, Visitor
 
 APP = str(Path(__file__).parents[1] / "app.py")
+
+
+def everyone(stores: Stores, caller: Caller, now: datetime) -> Visitor:
+    """An operator who sees every account."""
+    return Visitor("Operator", None, tuple((a, Scope(a.id, "page")) for a in accounts(stores)))
 
 
 @contextmanager
@@ -28,8 +36,8 @@ def served(folder: Path, fill: Callable[[Stores], None]) -> Iterator[Stores]:
     """The stores that the pages serve, filled before."""
     (folder / "clock").write_text(NOW.isoformat())
     with pytest.MonkeyPatch.context() as patch:
-        # A page under test has no browser, and so no address.
-        patch.setattr(gate, "require_this_machine", lambda: None)
+        # A page under test has no browser, and so no cookie.
+        patch.setattr(gate, "visitor", everyone)
         patch.setattr(PagesManager, "__init__", _with_navigation(PagesManager.__init__))
         patch.setenv("RUNS_DATA_DIR", str(folder / "data"))
         patch.setenv("RUNS_CLOCK_FILE", str(folder / "clock"))

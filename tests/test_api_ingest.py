@@ -259,7 +259,7 @@ def test_a_failing_store_is_named_but_not_shown(server: Server, monkeypatch: pyt
         def fail(*_: object, failure: Exception = failure) -> None:
             raise failure
 
-        monkeypatch.setattr(server.control, "submit_item", fail)
+        monkeypatch.setattr(server.control, "submit_item_on_loop", fail)
         answer = server.post(event())
         assert problem(answer)["status"] == status
         assert "secret" not in answer.text

@@ -19,11 +19,22 @@ from runs_analytics.control.imports import (
     start_import,
     undo_import,
 )
+from runs_analytics.control.invitations import invite, list_invitations, reset_password, revoke_invitation
 from runs_analytics.control.keys import create_key, revoke_key
 from runs_analytics.control.ledger import add_grant, catch_up, post_usage, refund, void_grant
 from runs_analytics.control.limits import remove_limit, set_limit
+from runs_analytics.control.people import (
+    Person,
+    add_membership,
+    add_person,
+    find_person_by_email,
+    remove_person,
+    set_password_hash,
+    set_role,
+)
 from runs_analytics.control.plans import put_plan, subscribe
 from runs_analytics.control.prices import append_price_version
+from runs_analytics.control.sessions import end_sessions_of, start_session
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import Conflict
@@ -57,6 +68,23 @@ NONE: tuple[Step, ...] = ()
 
 
 PLAN = Plan("team", "Team", "month", 100 * 10**9)
+
+
+def _person(connection: Connection) -> Person:
+    person = add_person(connection, "ana@x.org", "Ana", NOW)
+    add_membership(connection, ACME, person, "analyst", NOW)
+    return person
+
+
+def _ana(connection: Connection) -> Person:
+    found = find_person_by_email(connection, "ana@x.org")
+    assert found is not None
+    return found
+
+
+def _invite(connection: Connection) -> None:
+    invite(connection, ACME, "bob@x.org", "member", NOW, pepper=PEPPER)
+
 
 ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
     "account.create": (NONE, lambda c: create_account(c, NEW, now=NOW), NEW, "new"),
@@ -107,7 +135,43 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
         ACME,
         "l1",
     ),
+    "person.add": (NONE, lambda c: _person(c), ACME, ""),
+    "person.role": (
+        (lambda c: _person(c),),
+        lambda c: set_role(c, ACME, "ana@x.org", "admin", NOW),
+        ACME,
+        "",
+    ),
+    "person.remove": ((lambda c: _person(c),), lambda c: remove_person(c, ACME, "ana@x.org", NOW), ACME, ""),
+    "person.reset": (
+        (lambda c: _person(c),),
+        lambda c: reset_password(c, ACME, "ana@x.org", NOW, pepper=PEPPER),
+        ACME,
+        "",
+    ),
+    "person.password": (
+        (lambda c: _person(c),),
+        lambda c: set_password_hash(c, _ana(c), "h", NOW),
+        ACME,
+        "",
+    ),
+    "invitation.add": (NONE, _invite, ACME, ""),
+    "invitation.revoke": (
+        (_invite,),
+        lambda c: revoke_invitation(c, ACME, list_invitations(c, ACME)[0].id, NOW),
+        ACME,
+        "",
+    ),
+    "session.start": (
+        (lambda c: _person(c),),
+        lambda c: start_session(c, _ana(c), NOW, pepper=PEPPER),
+        ACME,
+        "",
+    ),
+    "session.end": ((lambda c: _person(c),), lambda c: end_sessions_of(c, _ana(c), NOW), ACME, ""),
 }
+BY_THEMSELVES = ("person.password", "session.start", "session.end")
+"""Acts that a person does to their own sign-in."""
 
 
 def entries(store: ControlStore, scope: Scope) -> tuple[AuditEntry, ...]:
@@ -131,7 +195,8 @@ def test_an_act_leaves_one_entry(control_store: ControlStore, action: str) -> No
     assert len(found) == 1
     assert len(added) == (2 if action == "key.revoke" else 1)
     entry = found[0]
-    assert (entry.actor, entry.role, entry.at) == ("cli", "operator", NOW)
+    by = ("person:ana@x.org", "analyst") if action in BY_THEMSELVES else ("cli", "operator")
+    assert (entry.actor, entry.role, entry.at) == (*by, NOW)
     assert entry.subject_id == subject or not subject
     json.loads(entry.detail)
 

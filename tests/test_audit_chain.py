@@ -9,12 +9,21 @@ import pytest
 import sqlalchemy as sa
 from control_fixtures import ACME, NOW, OPERATOR, OTHER
 
-from runs_analytics.control.audit import AuditFilter, entry_hash, list_entries, record
-from runs_analytics.control.audit_chain import AuditHeads, chain_heads, check_chain
+from runs_analytics.control.audit import (
+    AuditFilter,
+    count_entries,
+    entry_hash,
+    list_actors,
+    list_entries,
+    record,
+)
+from runs_analytics.control.audit_chain import HEADS_FILE, HEADS_LINES, AuditHeads, chain_heads, check_chain
+from runs_analytics.control.meta import set_meta
 from runs_analytics.control.schema import microseconds
 from runs_analytics.control.schema_audit import audit_entries
 from runs_analytics.control.store import ControlStore
-from runs_analytics.errors import RunsError
+from runs_analytics.errors import NotAllowed, RunsError
+from runs_analytics.scope import Role, Scope
 
 pytest_plugins = ("control_fixtures",)
 
@@ -204,3 +213,30 @@ def test_filters_and_pages_of_one_account(trail: ControlStore) -> None:
     assert numbers(AuditFilter(), limit=2, before=5) == [4, 3]
     with trail.read() as connection:
         assert all(entry.subject_id != "g6" for entry in list_entries(connection, OTHER))
+
+
+def test_a_cut_or_deleted_file_of_heads_is_noticed(trail: ControlStore) -> None:
+    heads = AuditHeads(trail.data_dir, trail.pepper)
+    trail.write(lambda c: set_meta(c, HEADS_LINES, str(heads.lines())))
+    file = trail.data_dir / HEADS_FILE
+    with trail.read() as connection:
+        assert heads.missing(connection) == ()
+        file.write_bytes(file.read_bytes().split(b"\n", 1)[1])
+        (problem,) = heads.missing(connection)
+        assert "holds 2 heads; 3 were exported" in problem
+        file.unlink()
+        assert "holds 0 heads" in heads.missing(connection)[0]
+
+
+@pytest.mark.parametrize(
+    ("role", "may"), [("owner", True), ("admin", True), ("finance", True), ("analyst", False)]
+)
+def test_who_may_read_the_trail(trail: ControlStore, role: Role, may: bool) -> None:
+    scope = Scope(ACME.account, "person:x", role)
+    with trail.read() as connection:
+        for question in (list_entries, count_entries, list_actors):
+            if may:
+                question(connection, scope)
+            else:
+                with pytest.raises(NotAllowed):
+                    question(connection, scope)

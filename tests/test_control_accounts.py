@@ -92,7 +92,7 @@ def test_an_account_is_created_once_and_by_an_operator(control_store: ControlSto
     [
         (("ingest",), "ingest"),
         (("read",), "analyst"),
-        (("read", "ingest"), "member"),
+        (("read", "ingest"), "service"),
         (("admin",), "admin"),
         (("ingest", "admin"), "admin"),
     ],

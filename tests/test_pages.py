@@ -21,8 +21,9 @@ from runs_analytics.exports import export
 from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
-from runs_analytics.ui import exporting, figures, gate, tables
+from runs_analytics.ui import exporting, figures, tables
 from runs_analytics.ui import format as fmt
+from runs_analytics.visiting import is_loopback
 
 ROWS = 1500
 RANGE = {"from": ["2026-06-01"], "to": ["2026-08-31"]}
@@ -258,8 +259,8 @@ def test_usage_shows_how_each_size_spreads(opened: Open, of: str) -> None:
         ("2001:db8::1", False),
     ],
 )
-def test_only_this_machine_may_see_the_pages(address: str | None, allowed: bool) -> None:
-    assert gate.is_this_machine(address) is allowed
+def test_what_this_machine_is(address: str | None, allowed: bool) -> None:
+    assert is_loopback(address) is allowed
 
 
 def test_pages_hold_no_sql_and_stay_short() -> None:

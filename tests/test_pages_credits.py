@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from page_fixtures import open_page, served, texts
@@ -16,6 +16,8 @@ from runs_analytics.control import ledger, plans
 from runs_analytics.control.subscriptions import current_subscription
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.plans import Plan
+from runs_analytics.roles import may
+from runs_analytics.scope import Role, Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import NANO
@@ -130,3 +132,57 @@ def test_the_overview_leads_with_what_is_left(stores: Stores) -> None:
 
 def _press(app: AppTest, label: str) -> None:
     next(button for button in app.button if button.label == label).click().run()
+
+
+def test_every_line_is_reached_page_by_page_and_exported(stores: Stores) -> None:
+    def act(connection: object) -> None:
+        for _ in range(246):
+            ledger.post_usage(connection, SCOPE, 1, now=NOW - DAY, first_seq=None, last_seq=None)  # type: ignore[arg-type]
+
+    stores.control.write(act)
+    app = open_page("credits")
+    assert "Lines 250 – 151 of 250" in texts(app)
+    seen: list[str] = []
+    for page in (1, 2, 3, 9):
+        app = open_page("credits", lines=f"{page}-250")
+        assert not app.exception
+        seen += list(app.dataframe[1].value["line"])
+    assert seen == [*map(str, range(250, 0, -1)), *map(str, range(50, 0, -1))]
+    # A line posted meanwhile moves no page, and nonsense opens the first one.
+    stores.control.write(lambda c: ledger.post_usage(c, SCOPE, 1, now=NOW, first_seq=None, last_seq=None))
+    assert next(iter(open_page("credits", lines="2-250").dataframe[1].value["line"])) == "150"
+    for wrong in ("2-999", "0-250", "x"):
+        assert next(iter(open_page("credits", lines=wrong).dataframe[1].value["line"])) == "251"
+    whole = [entry.number for part in credit.whole_statement(stores, SCOPE, 251) for entry in part]
+    assert whole == list(range(251, 0, -1))
+
+
+def test_a_new_allowance_counts_from_the_first_moment_of_its_period(stores: Stores) -> None:
+    december = datetime(2026, 11, 30, 23, tzinfo=UTC)  # midnight in Berlin
+    before = credit.standing(stores, SCOPE, december - timedelta(microseconds=1))
+    found = credit.standing(stores, SCOPE, december)
+    assert before.balance.settled_nano == 170 * NANO
+    assert (found.balance.settled_nano, found.allowance_left_nano) == (300 * NANO, 300 * NANO)
+
+
+@pytest.mark.parametrize("role", ["analyst", "member", "authorize", "ingest"])
+def test_who_may_not_spend_sees_no_buttons(role: Role) -> None:
+    member = "ana" if role == "member" else None
+    assert not may(Scope("acme", "key:a", role, member), "credits.manage")
+
+
+def test_overage_shows_its_price_and_money(stores: Stores) -> None:
+    def act(connection: object) -> None:
+        sold = Plan("sold", "Sold", "month", 0, allows_overage=True, overage_price_nano=NANO // 80)
+        plans.put_plan(connection, SCOPE, sold, now=NOW)  # type: ignore[arg-type]
+        plans.subscribe(connection, SCOPE, "sold", now=NOW)  # type: ignore[arg-type]
+        seqs = {"first_seq": 1, "last_seq": 1}
+        left = ledger.balance(connection, SCOPE, now=NOW).settled_nano  # type: ignore[arg-type]
+        ledger.post_usage(connection, SCOPE, left + 40 * NANO, now=NOW, **seqs)  # type: ignore[arg-type]
+
+    stores.control.write(act)
+    assert "Overage 40.0 credits at 0.0125 EUR each: €0.50" in texts(open_page("credits")).replace("\\", "")
+    december = datetime(2026, 11, 30, 23, tzinfo=UTC)
+    assert credit.standing(stores, SCOPE, december).balance.overage_nano == 0
+    notes = [entry.note for entry in credit.statement(stores, SCOPE)]
+    assert "overage of 40 credits at 0.0125 EUR: 0.5 EUR" in notes

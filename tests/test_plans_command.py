@@ -45,3 +45,27 @@ def test_the_same_key_buys_once(command: CommandLine) -> None:
     assert command("balance", "--account", "acme", "--json").json["settled"] == "20"
     other = command(*buy, "21")
     assert (other.code, "'order-7' was used for another request" in other.err) == (5, True)
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (["grants", "add", "--amount", "5"], ["--amount", "6"]),
+        (["plans", "add", "big", "--allowance", "10"], ["--allowance", "11"]),
+        (["plans", "assign", "team"], ["--idempotency-key", "k", "big"]),
+        (["grants", "void", "gift"], ["--note", "other"]),
+    ],
+)
+def test_the_same_key_acts_once(command: CommandLine, first: list[str], other: list[str]) -> None:
+    of = ("--account", "acme")
+    command("plans", "add", "team", "--allowance", "310", *of)
+    command("grants", "add", "--amount", "3", "--id", "gift", *of)
+    act = [*first, *of, "--idempotency-key", "k"]
+    answer = command(*act)
+    lines = command("ledger", "--json", *of).json
+    again = command(*act)
+    assert (again.code, again.out, again.err) == (0, answer.out, answer.err)
+    assert command("ledger", "--json", *of).json == lines
+    changed = [*act[:2], *other[2:], *act[3:]] if other[0] == "--idempotency-key" else [*act, *other]
+    refused = command(*changed)
+    assert (refused.code, "'k' was used for another request" in refused.err) == (5, True)

@@ -142,4 +142,4 @@ def _opened(settings: Settings) -> Iterator[Ask]:
     with Stores.open(settings, lambda: NOW) as stores:
         fill(stores)
         asked = Ask.of(stores, SCOPE)
-        yield Ask(asked.warehouse, asked.scope, asked.zone, asked.currency)
+        yield Ask(asked.whole, asked.scope, asked.zone, asked.currency)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self, TypeVar
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from runs_analytics.analytics.plan import Plan
+from runs_analytics.analytics.seen import SeenWarehouse
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 from runs_analytics.warehouse.answers import Answers
@@ -23,7 +24,9 @@ T = TypeVar("T")
 class Ask:
     """One asker of questions: who asks, about which account, and where the answers are."""
 
-    warehouse: Warehouse
+    whole: Warehouse
+    """What the scope sees part of; questions read `warehouse`."""
+
     scope: Scope
     zone: str
     """The account's zone."""
@@ -35,15 +38,28 @@ class Ask:
     answers: Answers | None = None
     """None: every question is asked anew."""
 
+    check: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
+    """Raises when the asker is let in no longer; called before every answer."""
+
     @classmethod
-    def of(cls, stores: Stores, scope: Scope) -> Self:
+    def of(cls, stores: Stores, scope: Scope, check: Callable[[], None] = lambda: None) -> Self:
         """An asker of questions about the scope's account.
+
+        Args:
+            stores: where the answers are.
+            scope: who asks.
+            check: raises when the asker is let in no longer.
 
         Raises:
             NotFound: when there is no such account.
         """
         account, version = stores.account_and_version(scope)
-        return cls(stores.warehouse, scope, account.zone, account.currency, version, stores.answers)
+        return cls(stores.warehouse, scope, account.zone, account.currency, version, stores.answers, check)
+
+    @property
+    def warehouse(self) -> SeenWarehouse:
+        """The warehouse as the scope sees it."""
+        return SeenWarehouse(self.whole, self.scope, self.check)
 
     @property
     def local(self) -> ZoneInfo:
@@ -52,6 +68,7 @@ class Ask:
 
     def kept(self, question: str, *arguments: Hashable, make: Callable[[], T]) -> T:
         """An answer from memory when both stores are as they were when it was made."""
+        self.check()
         if self.answers is None:
             return make()
         key = (question, self.scope, arguments, self.warehouse.applied_seq, self.control_version)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription, list_plans
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.run_out import course
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
@@ -25,7 +27,10 @@ from runs_analytics.zones import local_midnight, zone_named
 RATE_DAYS: Final = 7
 """The present rate is the mean of so many times 24 hours."""
 
-STATEMENT_LINES: Final = 200
+STATEMENT_LINES: Final = 100
+"""Of a page."""
+
+_EXPORTED_AT_ONCE: Final = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
     Raises:
         NotFound: when there is no such account.
     """
+    require(scope, "credits.read")
     zone = zone_named(stores.account(scope).zone)
+    stores.give_due_allowance(scope, now)
     with stores.control.read() as connection:
         found = ledger.balance(connection, scope, now=now)
         kept = ledger_lines.grants_with_left(connection, scope)
@@ -101,6 +108,7 @@ def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime)
     Returns:
         `bucket` (local day), `balance_nano`; days before the first line are left out.
     """
+    require(scope, "credits.read")
     zone = zone_named(stores.account(scope).zone)
     instant = timedelta(microseconds=1)
     end = min(local_midnight(selection.end + timedelta(days=1), zone), now + instant)
@@ -123,6 +131,7 @@ def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime)
 
 def balance_at(stores: Stores, scope: Scope, moment: datetime) -> Decimal | None:
     """The posted balance just before a moment; None when nothing was posted."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         steps = ledger_lines.posted_by_quarter_hour(connection, scope, moment, moment)
     return Decimal(steps[0][1]).scaleb(-9) if steps[0][1] else None
@@ -130,6 +139,7 @@ def balance_at(stores: Stores, scope: Scope, moment: datetime) -> Decimal | None
 
 def grants(stores: Stores, scope: Scope) -> list[tuple[Grant, int, str]]:
     """The account's grants with the billionths left of each and their notes, newest first."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return ledger_lines.all_grants(connection, scope)
 
@@ -138,12 +148,29 @@ def statement(
     stores: Stores, scope: Scope, *, before_number: int | None = None, limit: int = STATEMENT_LINES
 ) -> tuple[Entry, ...]:
     """The newest lines of the account's ledger, newest first."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return ledger_lines.entries(connection, scope, before_number=before_number, limit=limit)
 
 
+def last_line(stores: Stores, scope: Scope) -> int:
+    """The number of the newest line, which is how many there are."""
+    with stores.control.read() as connection:
+        return ledger_lines.head(connection, scope)[0]
+
+
+def whole_statement(stores: Stores, scope: Scope, last_number: int) -> Iterator[tuple[Entry, ...]]:
+    """Every line up to a number, newest first, some thousands at once."""
+    before = last_number + 1
+    while before > 1:
+        found = statement(stores, scope, before_number=before, limit=_EXPORTED_AT_ONCE)
+        yield found
+        before = found[-1].number
+
+
 def plans(stores: Stores, scope: Scope) -> tuple[PlanVersion, ...]:
     """The newest version of each plan of the account."""
+    require(scope, "credits.read")
     with stores.control.read() as connection:
         return list_plans(connection, scope)
 

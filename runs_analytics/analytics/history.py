@@ -296,11 +296,18 @@ def export_batches(
     ask: Ask, selection: Selection, seq_max: int, *, rows: int = 20_000
 ) -> Iterator[pl.DataFrame]:
     """Every selected run, newest first, in frames of at most `rows`; memory stays bounded."""
+    yield from selected_batches(ask, selection, "runs/export", seq_max, rows=rows)
+
+
+def selected_batches(
+    ask: Ask, selection: Selection, query: str, seq_max: int, *, rows: int
+) -> Iterator[pl.DataFrame]:
+    """The rows of a query over the selected runs, the newest days first, in frames of at most `rows`."""
     params = _row_params(ask, selection, seq_max)
     parts = [
         params | part for part in _export_parts(quarter_hours(ask, selection, seq_max), EXPORT_PART_RUNS)
     ]
-    yield from ask.warehouse.batches("runs/export", parts or [params], rows, facts="run_rows")
+    yield from ask.warehouse.batches(query, parts or [params], rows, facts="run_rows")
 
 
 def _export_parts(counts: pl.DataFrame, runs: int) -> Iterator[dict[str, Any]]:

@@ -17,6 +17,7 @@ from runs_analytics.control.limits import (
 )
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.limits import Limit
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 
@@ -40,6 +41,7 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Limits:
     Raises:
         NotFound: when the account does not exist.
     """
+    require(scope, "limits.read")
     with stores.control.read() as connection:
         return Limits(
             limit_statuses(connection, scope, now=now),

@@ -16,7 +16,12 @@ async def scope_of(runtime: Runtime, request: Request) -> Scope:
     Raises:
         Unauthenticated: always the same answer, whatever is missing or wrong.
     """
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return await scope_of_header(runtime, request.headers.get("authorization", ""))
+
+
+async def scope_of_header(runtime: Runtime, authorization: str) -> Scope:
+    """The same for the value of an Authorization header, empty where there is none."""
+    scheme, _, given = authorization.partition(" ")
     key = given.strip() if scheme.lower() == "bearer" else ""
     known = runtime.keyring.known(key, runtime.clock())
     if known is not None:

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Final
 import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from runs_analytics.api.authentication import scope_of
+from runs_analytics.api.authentication import scope_of, scope_of_header
 from runs_analytics.api.description import JSON_TYPE
+from runs_analytics.api.express import Handler
 from runs_analytics.api.problems import MEDIA_TYPE, problem_schema
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.control.authorizations import Authorization
@@ -22,6 +23,7 @@ from runs_analytics.ingest.event_fields import FIELDS
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.vocabulary import MAX_TEXT, NONE
 
+ASK_PATH: Final = "/v1/authorizations"
 _STATUS: Final = {
     "credits_exhausted": HTTPStatus.PAYMENT_REQUIRED,
     "limit_reached": HTTPStatus.TOO_MANY_REQUESTS,
@@ -43,23 +45,33 @@ _PROBLEMS: Final = {
 }
 
 
+def asking(runtime: Runtime) -> Handler:
+    """What answers a run that asks, with or without the framework around it."""
+
+    async def ask(authorization: str, body: bytes) -> Response:
+        scope = await scope_of_header(runtime, authorization)
+        parsed = parse_body(body)
+        if parsed.is_batch:
+            raise BadRequest("Ask for one run at a time: send an object.")
+        return _answer(await runtime.authorizer.authorize_async(scope, parsed.items[0], runtime.clock()))
+
+    return ask
+
+
 def authorizations_router(runtime: Runtime) -> APIRouter:
     """The routes that let runs start."""
     router = APIRouter()
+    ask = asking(runtime)
     security: dict[str, Any] = {"security": [{"key": []}]}
 
     @router.post(
-        "/v1/authorizations",
+        ASK_PATH,
         summary="Ask whether a run may start",
         responses=_responses(200, 400, 401, 402, 403, 409, 413, 429, 503, 507),
         openapi_extra={**security, "requestBody": _request_body()},
     )
     async def post_authorization(request: Request) -> Response:
-        scope = await scope_of(runtime, request)
-        body = parse_body(await request.body(), is_lines=False)
-        if body.is_batch:
-            raise BadRequest("Ask for one run at a time: send an object.")
-        return _answer(await runtime.authorizer.authorize_async(scope, body.items[0], runtime.clock()))
+        return await ask(request.headers.get("authorization", ""), await request.body())
 
     @router.get(
         "/v1/authorizations/{run_id}",

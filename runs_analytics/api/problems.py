@@ -19,7 +19,7 @@ from runs_analytics.ingest.events import shown
 MEDIA_TYPE: Final = "application/problem+json"
 _MAX_DETAIL: Final = 1_000
 _RETRY_S: Final = {StorageFull.status: "10", Unavailable.status: "1"}
-_UNREADABLE: Final = "The request could not be read to its end; send it again."
+UNREADABLE: Final = "The request could not be read to its end; send it again."
 
 # Words of a failing store may name folders and statements of the server, which are its own business.
 _SERVER_DETAILS: Final = {
@@ -93,7 +93,7 @@ def install_handlers(api: FastAPI) -> None:
 
     @api.exception_handler(ClientDisconnect)
     async def _on_disconnect(_: Request, error: ClientDisconnect) -> Response:
-        return problem_response(BadRequest(_UNREADABLE))
+        return problem_response(BadRequest(UNREADABLE))
 
     @api.exception_handler(Exception)
     async def _on_failure(_: Request, error: Exception) -> Response:

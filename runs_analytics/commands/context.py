@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
 from runs_analytics.control.accounts import Account, create_account, find_account
+from runs_analytics.control.idempotency import once
 from runs_analytics.control.meta import last_seq
+from runs_analytics.control.writer import Connection
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 
@@ -39,6 +43,19 @@ class Context:
     def scope(self, account: str) -> Scope:
         """The operator's scope on an account."""
         return Scope(account, "cli", "operator")
+
+    def once(
+        self, given: Namespace, request: dict[str, Any], act: Callable[[Connection], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The answer to an act of money; with `--idempotency-key` the same request acts once in a day.
+
+        Raises:
+            Conflict: when the key came with other content.
+        """
+        scope, now, key = self.scope(given.account), self.stores.clock(), given.idempotency_key
+        if key is None:
+            return self.stores.control.write(act)
+        return self.stores.control.write(lambda c: once(c, scope, key, request, act, now=now))[0]
 
     def path(self, given: str) -> Path:
         """A path as the caller meant it."""

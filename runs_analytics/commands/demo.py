@@ -7,6 +7,7 @@ from argparse import Namespace
 from runs_analytics.commands.context import Context
 from runs_analytics.commands.sample import load_sample
 from runs_analytics.commands.sample_credits import give_sample_credits
+from runs_analytics.commands.sample_limits import give_sample_limits
 from runs_analytics.errors import BadRequest
 from runs_analytics.scope import Scope
 
@@ -24,6 +25,7 @@ def demo(context: Context, given: Namespace) -> int:
         progress=lambda share: context.draw(f"Generating {share:.0%} of {given.runs:,} runs"),
     )
     context.apply(report.accepted)
+    give_sample_limits(context.stores, Scope(given.account, "sample", "operator"))
     give_sample_credits(context.stores, Scope(given.account, "sample", "operator"))
     context.say(
         f"Loaded {report.accepted:,} runs into account {given.account}; "

@@ -16,6 +16,7 @@ from runs_analytics.commands import (
     imports,
     limits,
     plans,
+    rerate,
     totals,
     upkeep,
 )
@@ -68,6 +69,7 @@ def build_parser() -> ArgumentParser:
     _grants(commands.add_parser("grants", help="give credits to an account, or take them"))
     _plans(commands.add_parser("plans", help="write plans, and put an account on one"))
     _top_up(commands.add_parser("credits", help="buy credits"))
+    _prices(commands.add_parser("prices", help="what runs cost, and what other prices would change"))
     limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
@@ -183,12 +185,18 @@ def _grants(parser: ArgumentParser) -> None:
     add.add_argument("--expires-at", metavar="MOMENT", help="default: never")
     add.add_argument("--id", help="default: a new one")
     add.add_argument("--note", default="")
+    _key(add)
     add.set_defaults(run=grants.grants_add)
     void = actions.add_parser("void", help="take what is left of a grant")
     void.add_argument("id")
     void.add_argument("--account", required=True)
     void.add_argument("--note", default="")
+    _key(void)
     void.set_defaults(run=grants.grants_void)
+
+
+def _prices(parser: ArgumentParser) -> None:
+    rerate.add_rerate(parser.add_subparsers(dest="action", required=True, metavar="rerate"))
 
 
 def _plans(parser: ArgumentParser) -> None:
@@ -210,11 +218,13 @@ def _plans(parser: ArgumentParser) -> None:
     add.add_argument("--top-up-below", metavar="CREDITS", help="buy by itself when the balance is below")
     add.add_argument("--top-up-amount", metavar="CREDITS", help="what is bought so")
     add.add_argument("--top-up-ceiling", metavar="CREDITS", help="most that is bought so in a month")
+    _key(add)
     add.set_defaults(run=plans.plans_add)
     for name, words in (("assign", "put an account on a plan"), ("change", "put it on another plan")):
         assign = actions.add_parser(name, help=f"{words}, at once")
         assign.add_argument("id")
         assign.add_argument("--account", required=True)
+        _key(assign)
         assign.set_defaults(run=plans.plans_assign)
 
 
@@ -224,9 +234,18 @@ def _top_up(parser: ArgumentParser) -> None:
     buy.add_argument("--account", required=True)
     buy.add_argument("--amount", required=True, help="credits, up to nine decimals")
     buy.add_argument("--expires-at", metavar="MOMENT", help="default: never")
-    buy.add_argument("--key", help="sent twice within a day, it buys once; default: a new one")
+    buy.add_argument(
+        "--idempotency-key",
+        "--key",
+        dest="key",
+        help="sent twice within a day, it buys once; default: a new one",
+    )
     buy.add_argument("--note", default="")
     buy.set_defaults(run=plans.credits_topup)
+
+
+def _key(parser: ArgumentParser) -> None:
+    parser.add_argument("--idempotency-key", metavar="KEY", help="sent twice within a day, it acts once")
 
 
 def _credits(parser: ArgumentParser, run: Callable[..., int]) -> None:

@@ -51,19 +51,27 @@ def plans_add(context: Context, given: Namespace) -> int:
         price_nano=_or_none(given.price, "price"),
         top_up=_top_up_rule(given),
     )
-    made = stores.control.write(lambda c: plans.put_plan(c, scope, plan, now=stores.clock()))
-    context.say(f"Plan {plan.id} is written in version {made.version}.")
+
+    def act(connection: Connection) -> dict[str, Any]:
+        return {"version": plans.put_plan(connection, scope, plan, now=stores.clock()).version}
+
+    answer = context.once(given, {"act": "write plan", **dataclasses.asdict(plan)}, act)
+    context.say(f"Plan {plan.id} is written in version {answer['version']}.")
     return 0
 
 
 def plans_assign(context: Context, given: Namespace) -> int:
     """Put an account on the newest version of a plan, at once."""
     stores, scope = context.stores, context.scope(given.account)
-    change = stores.control.write(lambda c: plans.subscribe(c, scope, given.id, now=stores.clock()))
-    price = decimal_string(change.price_nano)
+
+    def act(connection: Connection) -> dict[str, Any]:
+        change = plans.subscribe(connection, scope, given.id, now=stores.clock())
+        return {"given": decimal_string(change.given_nano), "price": decimal_string(change.price_nano)}
+
+    answer = context.once(given, {"act": "assign plan", "plan": given.id}, act)
     context.say(
-        f"Account {given.account} is on plan {given.id}; {decimal_string(change.given_nano)} credits until the "
-        f"period ends, {price} {stores.account(scope).currency} for its rest."
+        f"Account {given.account} is on plan {given.id}; {answer['given']} credits until the "
+        f"period ends, {answer['price']} {stores.account(scope).currency} for its rest."
     )
     return 0
 

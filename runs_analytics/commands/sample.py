@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from runs_analytics.commands.sample_credits import give_sample_credits, wait_until_applied
+from runs_analytics.commands.sample_limits import give_sample_limits
 from runs_analytics.control.accounts import create_account
 from runs_analytics.ingest.import_job import ImportReport
 from runs_analytics.money.price_book import PriceBook
@@ -65,5 +66,6 @@ def load_sample_when_empty(stores: Stores, runs: int, progress: Callable[[float]
         return False
     load_sample(stores, runs, progress=progress)
     wait_until_applied(stores)
+    give_sample_limits(stores, Scope(ACCOUNT, "sample", "operator"))
     give_sample_credits(stores, Scope(ACCOUNT, "sample", "operator"))
     return True

@@ -19,6 +19,8 @@ from runs_analytics.zones import zone_named
 
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+_FIND: Final = sa.select(accounts).where(accounts.c.id == sa.bindparam("account"))
+_NUMBER: Final = sa.select(accounts.c.number).where(accounts.c.id == sa.bindparam("account"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def create_account(
 
 def find_account(connection: sa.Connection, scope: Scope) -> Account | None:
     """The scope's account, or None when it was never created."""
-    row = connection.execute(sa.select(accounts).where(accounts.c.id == scope.account)).one_or_none()
+    row = connection.execute(_FIND, {"account": scope.account}).one_or_none()
     return None if row is None else _account(row)
 
 
@@ -122,9 +124,7 @@ def account_number(connection: sa.Connection, scope: Scope) -> int:
     Raises:
         NotFound: when the account was never created.
     """
-    number: int | None = connection.execute(
-        sa.select(accounts.c.number).where(accounts.c.id == scope.account)
-    ).scalar()
+    number: int | None = connection.execute(_NUMBER, {"account": scope.account}).scalar()
     return get_account(connection, scope).number if number is None else number
 
 

@@ -25,6 +25,7 @@ from runs_analytics.control.authorizations import (
 )
 from runs_analytics.control.claims import RunId, find_claims
 from runs_analytics.control.limits import covering
+from runs_analytics.control.subscriptions import current_subscription
 from runs_analytics.control.usage_days import UsageDays
 from runs_analytics.errors import Conflict, RunsError
 from runs_analytics.money.amounts import decimal_string
@@ -41,6 +42,7 @@ from runs_analytics.money.limits import (
     tightest,
 )
 from runs_analytics.money.periods import period_around
+from runs_analytics.money.plans import TopUpRule
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
 from runs_analytics.zones import zone_named
@@ -151,7 +153,12 @@ class _Desk:
             part for values in {one.values for one in asked} for part in enumerate(values) if part[1] != NONE
         }
         self.usage.load(connection, parts, self._days.values(), whole_windows=bool(self._limits))
+        self._connection, self._now = connection, now
         self._left_nano = _credits_left(connection, scope, now, may_overdraw)
+        self._top_up: TopUpRule | None = None
+        if self._left_nano is not None and (plan := current_subscription(connection, scope)):
+            self._top_up = plan.plan.top_up
+        self._buy()
 
     def answer(self, one: Asked) -> Authorization:
         day = self._days[one.now]
@@ -160,6 +167,7 @@ class _Desk:
             self.usage.add(one.values, day, held=one.amounts)
             if self._left_nano is not None:
                 self._left_nano -= one.amounts.credits_nano
+                self._buy()
         return Authorization(
             *one.id,
             run_id=one.run_id,
@@ -181,6 +189,17 @@ class _Desk:
             actor=self._scope.actor,
             refusal=None if refusal is None else refusal_json(refusal),
         )
+
+    def _buy(self) -> None:
+        """Top up by the plan's rule, so that the next run is not refused for what would be bought after it."""
+        if self._top_up is None or self._left_nano is None or self._left_nano >= self._top_up.threshold_nano:
+            return
+        settled_nano = ledger.balance(self._connection, self._scope, now=self._now).settled_nano
+        held_nano = settled_nano - self._left_nano
+        posted = ledger.buy_automatically(self._connection, self._scope, now=self._now, held_nano=held_nano)
+        if not posted:
+            self._top_up = None  # The month's ceiling is reached.
+        self._left_nano += sum(entry.amount_nano for entry in posted)
 
     def _refusal(self, one: Asked, day: date) -> Refusal | None:
         wanted = one.amounts

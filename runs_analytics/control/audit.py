@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from runs_analytics.control.schema import microseconds
 from runs_analytics.control.schema_audit import audit_entries
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 
 Action = Literal[
@@ -28,6 +29,7 @@ Action = Literal[
     "mapping.save",
     "mapping.delete",
     "price.add",
+    "price.rerate",
     "grant.add",
     "grant.void",
     "entry.refund",
@@ -35,6 +37,15 @@ Action = Literal[
     "plan.assign",
     "limit.set",
     "limit.remove",
+    "person.add",
+    "person.role",
+    "person.remove",
+    "person.reset",
+    "person.password",
+    "invitation.add",
+    "invitation.revoke",
+    "session.start",
+    "session.end",
 ]
 ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 """Every act there is, as `kind of subject.verb`."""
@@ -146,27 +157,56 @@ def list_entries(
     Args:
         before: only entries below this number, such as the last of the page before; new ones do not shift pages.
         limit: at most so many; None for all.
+
+    Raises:
+        NotAllowed: when the scope may not read the trail.
     """
     columns = audit_entries.c
-    wanted = wanted or AuditFilter()
-    query = sa.select(*(columns[name] for name in AuditEntry.__slots__)).where(
-        columns.account == scope.account
-    )
+    query = sa.select(*(columns[name] for name in AuditEntry.__slots__)).where(*_that(scope, wanted))
     if before is not None:
         query = query.where(columns.number < before)
-    if wanted.since is not None:
-        query = query.where(columns.at >= wanted.since)
-    if wanted.until is not None:
-        query = query.where(columns.at < wanted.until)
-    if wanted.actor:
-        query = query.where(columns.actor == wanted.actor)
-    if wanted.action:
-        query = query.where(columns.action == wanted.action)
-    if wanted.subject:
-        named = columns.subject_kind + sa.literal(" ") + columns.subject_id
-        query = query.where(named.icontains(wanted.subject, autoescape=True))
     rows = connection.execute(query.order_by(columns.number.desc()).limit(limit))
     return tuple(AuditEntry(**row._asdict()) for row in rows)
+
+
+def count_entries(connection: sa.Connection, scope: Scope, wanted: AuditFilter | None = None) -> int:
+    """How many entries the filter leaves.
+
+    Raises:
+        NotAllowed: when the scope may not read the trail.
+    """
+    query = sa.select(sa.func.count()).select_from(audit_entries).where(*_that(scope, wanted))
+    return int(connection.execute(query).scalar_one())
+
+
+def list_actors(connection: sa.Connection, scope: Scope) -> tuple[str, ...]:
+    """Who ever acted on the scope's account, by name.
+
+    Raises:
+        NotAllowed: when the scope may not read the trail.
+    """
+    query = sa.select(audit_entries.c.actor).distinct().where(*_that(scope, None))
+    return tuple(sorted(connection.execute(query).scalars()))
+
+
+def _that(scope: Scope, wanted: AuditFilter | None) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a filter within the scope's account."""
+    require(scope, "audit.read")
+    columns = audit_entries.c
+    wanted = wanted or AuditFilter()
+    found: list[sa.ColumnElement[bool]] = [columns.account == scope.account]
+    if wanted.since is not None:
+        found.append(columns.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(columns.at < wanted.until)
+    if wanted.actor:
+        found.append(columns.actor == wanted.actor)
+    if wanted.action:
+        found.append(columns.action == wanted.action)
+    if wanted.subject:
+        named = columns.subject_kind + sa.literal(" ") + columns.subject_id
+        found.append(named.icontains(wanted.subject, autoescape=True))
+    return found
 
 
 def _without_keys(text: str) -> str:

@@ -15,10 +15,14 @@ import sqlalchemy as sa
 
 from runs_analytics.control.audit import GENESIS, entry_hash
 from runs_analytics.control.guards import require_operator
+from runs_analytics.control.meta import get_meta
 from runs_analytics.control.schema_audit import audit_entries
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 
 HEADS_FILE: Final = "audit_heads.jsonl"
+HEADS_LINES: Final = "audit_heads_lines"
+"""Where the control store keeps how many lines it has seen in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,20 @@ class AuditHeads:
             else:
                 problems.append(f"{HEADS_FILE} line {place} is not a head that this server wrote.")
         return tuple(heads), tuple(problems)
+
+    def missing(self, connection: sa.Connection) -> tuple[str, ...]:
+        """What is wrong when the file holds fewer lines than the control store has seen in it."""
+        kept = int(get_meta(connection, HEADS_LINES) or 0)
+        found = self.lines()
+        if found >= kept:
+            return ()
+        return (
+            f"{HEADS_FILE} holds {found:,} heads; {kept:,} were exported. Its lines only grow: restore it.",
+        )
+
+    def lines(self) -> int:
+        """How many whole lines the file has."""
+        return self._path.read_bytes().count(b"\n") if self._path.exists() else 0
 
     def export(self, heads: Iterable[ChainHead], now: datetime) -> int:
         """Add the heads that are further than any written before, and sync; how many those were.
@@ -133,12 +151,23 @@ def chain_heads(connection: sa.Connection, scope: Scope) -> tuple[ChainHead, ...
     return tuple(ChainHead(*row) for row in connection.execute(query.order_by(columns.account)))
 
 
+def head_number(connection: sa.Connection, scope: Scope) -> int:
+    """The number of the newest entry of the scope's account; 0 when there is none."""
+    columns = audit_entries.c
+    query = sa.select(sa.func.max(columns.number)).where(columns.account == scope.account)
+    return int(connection.execute(query).scalar() or 0)
+
+
 def check_chain(connection: sa.Connection, scope: Scope, exported: Iterable[ChainHead]) -> ChainCheck:
     """Follow the chain of the scope's account from its first entry.
 
     Args:
         exported: heads read before the connection's moment, so that none of them is newer than the chain.
+
+    Raises:
+        NotAllowed: when the scope may not read the trail.
     """
+    require(scope, "audit.read")
     heads = {(head.number, head.hash) for head in exported if head.account == scope.account}
     by_number: dict[int, set[str]] = {}
     for head_number, head_hash in heads:

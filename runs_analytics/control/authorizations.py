@@ -85,6 +85,15 @@ _FIND: Final = sa.select(*_COLUMNS).where(
     authorizations.c.account == sa.bindparam("account"),
     authorizations.c.id_high.in_(sa.bindparam("highs", expanding=True)),
 )
+# Written into the statement: for a parameter SQLite would plan each time whether the index of open ones serves.
+_OPEN: Final = authorizations.c.state == sa.literal_column("'open'")
+_OF_ACCOUNT: Final = authorizations.c.account == sa.bindparam("account")
+_HELD: Final = sa.select(sa.func.sum(authorizations.c.credits_nano)).where(_OF_ACCOUNT, _OPEN)
+_FIND_EXPIRED: Final = sa.select(*_COLUMNS).where(
+    _OF_ACCOUNT,
+    _OPEN,
+    authorizations.c.expires_at <= sa.bindparam("now"),
+)
 _ADD: Final = insert_into(authorizations)
 _END: Final = update_by_key(authorizations, ("state", "ended_at"))
 
@@ -165,8 +174,8 @@ def cancel(
 
 def expire_holds(connection: sa.Connection, scope: Scope, *, now: datetime) -> int:
     """Free the holds of the scope's account whose time is over; how many that were."""
-    query = sa.select(*_COLUMNS).where(_is_open(scope), authorizations.c.expires_at <= now)
-    expired = [Authorization(*row) for row in connection.execute(query)]
+    rows = connection.execute(_FIND_EXPIRED, {"account": scope.account, "now": now})
+    expired = [Authorization(*row) for row in rows]
     if expired:
         _end(connection, scope, expired, "expired", now)
     return len(expired)
@@ -179,7 +188,7 @@ def accounts_with_expired_holds(connection: sa.Connection, scope: Scope, *, now:
         NotAllowed: when the scope is not an operator's.
     """
     require_operator(scope)
-    is_expired = (authorizations.c.state == "open") & (authorizations.c.expires_at <= now)
+    is_expired = _OPEN & (authorizations.c.expires_at <= now)
     return tuple(
         connection.execute(sa.select(authorizations.c.account).where(is_expired).distinct()).scalars()
     )
@@ -187,8 +196,7 @@ def accounts_with_expired_holds(connection: sa.Connection, scope: Scope, *, now:
 
 def held_nano(connection: sa.Connection, scope: Scope) -> int:
     """Credits that open holds of the account set aside."""
-    query = sa.select(sa.func.sum(authorizations.c.credits_nano)).where(_is_open(scope))
-    return int(connection.execute(query).scalar() or 0)
+    return int(connection.execute(_HELD, {"account": scope.account}).scalar() or 0)
 
 
 def list_refused(
@@ -235,4 +243,4 @@ def _end(
 
 
 def _is_open(scope: Scope) -> sa.ColumnElement[bool]:
-    return (authorizations.c.account == scope.account) & (authorizations.c.state == "open")
+    return (authorizations.c.account == scope.account) & _OPEN

@@ -6,7 +6,6 @@ bits, so a fast hash is enough.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -18,6 +17,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
+from runs_analytics import roles
 from runs_analytics.control.accounts import get_account
 from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
@@ -25,7 +25,7 @@ from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.remembered import Remembered
 from runs_analytics.control.schema import api_keys
 from runs_analytics.control.store import ControlStore
-from runs_analytics.errors import BadRequest, NotAllowed, NotFound, Unauthenticated
+from runs_analytics.errors import BadRequest, NotFound, Unauthenticated
 from runs_analytics.scope import Role, Scope
 
 KeyScope = Literal["ingest", "authorize", "read", "admin"]
@@ -34,7 +34,6 @@ KEY_SCOPES: Final[tuple[KeyScope, ...]] = ("ingest", "authorize", "read", "admin
 _KEY: Final = re.compile(r"runs_([a-z0-9]{8})_([0-9a-f]{64})", re.ASCII)
 _PREFIX_LETTERS: Final = string.ascii_lowercase + string.digits
 _PREFIX_LENGTH: Final = 8
-_MAY_MANAGE: Final[tuple[Role, ...]] = ("owner", "admin", "operator")
 
 _NO_KEY: Final = "0" * 64
 """Compared with when no row was found, so that an unknown prefix costs the same work."""
@@ -73,7 +72,7 @@ def create_key(
         NotAllowed: when the actor is not an owner, admin or operator.
         NotFound: when the account does not exist.
     """
-    _require_manager(scope)
+    roles.require(scope, "keys.manage")
     account = get_account(connection, scope)
     granted = _checked_scopes(scopes)
     if expires_at is not None and expires_at <= now:
@@ -109,24 +108,11 @@ class Keyring:
 
     def known(self, text: str, now: datetime) -> Scope | None:
         """What a key stands for, when that is known without asking the store; None says nothing about the key."""
-        key = self.known_key(text, now)
-        return None if key is None else scope_of(key)
-
-    def known_key(self, text: str, now: datetime) -> ApiKey | None:
-        """The key that a text is, when that is known without asking the store; None says nothing about it."""
         key = self._known.known(_keyed_hash(text, self._store.pepper))
-        return None if key is None or is_over(key, now) else key
+        return None if key is None or is_over(key, now) else scope_of(key)
 
     def scope_of(self, text: str, now: datetime) -> Scope:
         """What a key stands for.
-
-        Raises:
-            Unauthenticated: always the same answer, whatever is wrong with the key.
-        """
-        return scope_of(self.key_of(text, now))
-
-    def key_of(self, text: str, now: datetime) -> ApiKey:
-        """The key that a text is.
 
         Raises:
             Unauthenticated: always the same answer, whatever is wrong with the key.
@@ -135,7 +121,7 @@ class Keyring:
         key = self._known.ask(_keyed_hash(text, pepper), lambda: self._checked(text, now))
         if is_over(key, now):
             raise _refusal()
-        return key
+        return scope_of(key)
 
     def _checked(self, text: str, now: datetime) -> ApiKey:
         with self._store.read() as connection:
@@ -188,7 +174,7 @@ def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: dateti
         NotFound: when the account has no such key.
         NotAllowed: when the actor is not an owner, admin or operator.
     """
-    _require_manager(scope)
+    roles.require(scope, "keys.manage")
     is_it = (api_keys.c.account == scope.account) & (api_keys.c.prefix == prefix)
     revoked = connection.execute(
         sa.update(api_keys).where(is_it, api_keys.c.revoked_at.is_(None)).values(revoked_at=now)
@@ -226,21 +212,14 @@ def _role(scopes: set[str]) -> Role:
     if "admin" in scopes:
         return "admin"
     if {"ingest", "read"} <= scopes:
-        return "member"
+        return "service"
     if "read" in scopes:
         return "analyst"
     return "ingest" if "ingest" in scopes else "authorize"
 
 
-def _require_manager(scope: Scope) -> None:
-    if scope.role not in _MAY_MANAGE:
-        raise NotAllowed(
-            f"{scope.actor} is {scope.role}; keys are managed by one of: {', '.join(_MAY_MANAGE)}."
-        )
-
-
 def _keyed_hash(key: str, pepper: bytes) -> str:
-    return hmac.new(pepper, key.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(pepper, key.encode(), "sha256").hex()
 
 
 def _refusal() -> Unauthenticated:

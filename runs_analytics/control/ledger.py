@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import sqlalchemy as sa
@@ -42,14 +42,16 @@ from runs_analytics.errors import BadRequest, Conflict, NotFound
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.grants import Grant, burn, rolled_over
 from runs_analytics.money.periods import Period, period_of
-from runs_analytics.money.plans import ALLOWANCE_PRIORITY, ROLL_OVER_PRIORITY
+from runs_analytics.money.plans import ALLOWANCE_PRIORITY, ROLL_OVER_PRIORITY, overage_money
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 from runs_analytics.zones import zone_named
 
 _OF_PLANS: Final = "plan:"
 _AUTOMATIC: Final = "auto:"
+_OF_RERATES: Final = "rerate:"
 _ROLLED_OVER: Final = ":rolled-over"
+_OVERAGE: Final = ":overage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,9 @@ def add_grant(connection: sa.Connection, scope: Scope, grant: Grant, *, note: st
     """
     get_account(connection, scope)
     grant = replace(grant, id=checked_text(grant.id, "id"))
-    if grant.id.startswith((_OF_PLANS, _AUTOMATIC)):
+    if grant.id.startswith((_OF_PLANS, _AUTOMATIC, _OF_RERATES)):
         raise BadRequest(
-            f"id is {grant.id!r}; ids with {_OF_PLANS} and {_AUTOMATIC} are made by plans.",
+            f"id is {grant.id!r}; ids with {_OF_PLANS}, {_AUTOMATIC} and {_OF_RERATES} are made by plans and re-rates.",
             field="id",
             value=grant.id,
         )
@@ -138,7 +140,7 @@ def post_usage(
     uncovered = [*[MAX_AMOUNT_NANO] * whole, rest_nano]
     lines += [Line("overage", None, -part, first_seq, last_seq) for part in uncovered if part]
     posted = post(connection, scope, lines, now=now)
-    return posted + _buy_automatically(connection, scope, now) if posted else ()
+    return posted + buy_automatically(connection, scope, now=now) if posted else ()
 
 
 def catch_up(connection: sa.Connection, scope: Scope, *, now: datetime) -> tuple[Entry, ...]:
@@ -176,6 +178,8 @@ def _begin_period(
         if line.kind == "expiry" and line.grant_id and line.grant_id.startswith(_OF_PLANS)
     )
     kept_nano = rolled_over(left_nano, minimum_nano=0, maximum_nano=due.plan.roll_over_nano)
+    last = period_of(due.next_at - timedelta(microseconds=1), due.plan.window, zone)
+    ended += charge_overage(connection, scope, due, last, at=due.next_at, now=now)
     move_next(connection, scope, period.resets_at)
     starts_at, give = period.starts_at, give_allowance
     rolled = give(
@@ -211,6 +215,41 @@ def give_allowance(
     return (_give(connection, scope, grant, subscription.plan.name, now=now),)
 
 
+def charge_overage(
+    connection: sa.Connection,
+    scope: Scope,
+    subscription: Subscription,
+    period: Period,
+    *,
+    at: datetime,
+    now: datetime,
+) -> tuple[Entry, ...]:
+    """Sell the account what it owes at the plan's price of overage; nothing without a price.
+
+    A purchase that pays the overage at once, as FOCUS has it: its line says how many credits at which price.
+
+    Args:
+        period: the one that ends, or that the plan is left in.
+        at: the moment of that, which may be past.
+    """
+    price_nano, owed_nano = subscription.plan.overage_price_nano, head(connection, scope)[1]
+    if price_nano is None or not owed_nano:
+        return ()
+    # A grant holds 64 bits; what is more stays owed, and is sold at the next end.
+    owed_nano = min(owed_nano, MAX_AMOUNT_NANO)
+    name = _allowance_id(subscription, period) + _OVERAGE
+    currency = get_account(connection, scope).currency
+    money_nano = overage_money(owed_nano, price_nano)
+    note = (
+        f"overage of {decimal_string(owed_nano)} credits at {decimal_string(price_nano)} {currency}: "
+        f"{decimal_string(money_nano)} {currency}"
+    )
+    sold = _give(connection, scope, Grant(name, "purchase", owed_nano, 100, at, None, at), note, now=now)
+    detail = {"amount_nano": owed_nano, "price_nano": price_nano, "money_nano": money_nano, "note": note}
+    record(connection, scope, action="grant.add", subject=name, detail=detail, now=now)
+    return (sold, *_settle(connection, scope, at, now))
+
+
 def _allowance_id(subscription: Subscription, period: Period) -> str:
     return f"{_OF_PLANS}{subscription.version}:{period.first_day}"
 
@@ -227,22 +266,34 @@ def allowance(connection: sa.Connection, scope: Scope, *, now: datetime) -> Gran
 
 def is_allowance_of(grant: Grant, subscription: Subscription) -> bool:
     """Whether a grant is what the plan gave for a period, not what was rolled over."""
-    return grant.id.startswith(f"{_OF_PLANS}{subscription.version}:") and not grant.id.endswith(_ROLLED_OVER)
+    is_of_plan = grant.id.startswith(f"{_OF_PLANS}{subscription.version}:")
+    return is_of_plan and not grant.id.endswith((_ROLLED_OVER, _OVERAGE))
 
 
-def _buy_automatically(connection: sa.Connection, scope: Scope, now: datetime) -> tuple[Entry, ...]:
-    """Top up as the plan says, when the balance is below its threshold."""
+def buy_automatically(
+    connection: sa.Connection, scope: Scope, *, now: datetime, held_nano: int = 0
+) -> tuple[Entry, ...]:
+    """Top up as the plan says, when less than its threshold is left.
+
+    Args:
+        held_nano: what is set aside of the balance, where that counts.
+    """
     subscription = current_subscription(connection, scope)
     if subscription is None or (rule := subscription.plan.top_up) is None:
         return ()
     month = period_of(now, "month", zone_named(get_account(connection, scope).zone))
     before = amounts_of_grants(connection, scope, _AUTOMATIC, month.starts_at, month.resets_at)
-    amount_nano = rule.bought_nano(balance(connection, scope, now=now).settled_nano, sum(before))
+    left_nano = balance(connection, scope, now=now).settled_nano - held_nano
+    amount_nano = rule.bought_nano(left_nano, sum(before))
     if not amount_nano:
         return ()
     name = f"{_AUTOMATIC}{month.first_day:%Y-%m}:{len(before) + 1}"
-    grant = Grant(name, "purchase", amount_nano, 100, now, None, now)
-    posted = _give(connection, scope, grant, "automatic top-up", now=now)
+    note = "automatic top-up"
+    posted = _give(
+        connection, scope, Grant(name, "purchase", amount_nano, 100, now, None, now), note, now=now
+    )
+    shown = {"kind": "purchase", "amount_nano": amount_nano, "note": note}
+    record(connection, scope, action="grant.add", subject=name, detail=shown, now=now)
     return (posted, *_settle(connection, scope, now, now))
 
 

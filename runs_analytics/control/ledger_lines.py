@@ -20,6 +20,10 @@ from runs_analytics.scope import Scope
 
 _QUARTER_HOUR_US: Final = 15 * 60 * 1_000_000
 
+_HEAD: Final = sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
+    ledger_heads.c.account == sa.bindparam("account")
+)
+
 EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
 
 
@@ -69,11 +73,14 @@ def post(
     connection.execute(
         sa.insert(ledger_entries), [{"account": scope.account, **asdict(entry)} for entry in posted]
     )
+    moved: dict[str, int] = {}
     for entry in posted:
         if entry.grant_id is None:
             overage_nano -= entry.amount_nano
         else:
-            _move(connection, scope, entry.grant_id, entry.amount_nano)
+            moved[entry.grant_id] = moved.get(entry.grant_id, 0) + entry.amount_nano
+    for grant_id, amount_nano in moved.items():
+        _move(connection, scope, grant_id, amount_nano)
     values = {"last_number": posted[-1].number, "overage_nano": overage_nano}
     if last_number:
         connection.execute(
@@ -86,11 +93,7 @@ def post(
 
 def head(connection: sa.Connection, scope: Scope) -> tuple[int, int]:
     """The number of the last entry and the overage; zeros before the first entry."""
-    row = connection.execute(
-        sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
-            ledger_heads.c.account == scope.account
-        )
-    ).one_or_none()
+    row = connection.execute(_HEAD, {"account": scope.account}).one_or_none()
     return (0, 0) if row is None else (row.last_number, row.overage_nano)
 
 
@@ -214,6 +217,14 @@ def used_between(connection: sa.Connection, scope: Scope, start: datetime, end: 
     )
     total = connection.execute(sa.select(sa.func.sum(ledger_entries.c.amount_nano)).where(is_one)).scalar()
     return -int(total or 0)
+
+
+def first_usage(connection: sa.Connection, scope: Scope) -> tuple[int | None, datetime | None]:
+    """The lowest seq that usage was posted for, and when the ledger began; None where there is none."""
+    seq, began_at = sa.func.min(ledger_entries.c.first_seq), sa.func.min(ledger_entries.c.posted_at)
+    of_account = ledger_entries.c.account == scope.account
+    row = connection.execute(sa.select(seq, began_at).where(of_account)).one()
+    return row[0], row[1]
 
 
 def posted_by_quarter_hour(

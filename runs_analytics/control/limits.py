@@ -8,21 +8,26 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from runs_analytics import roles
 from runs_analytics.control.accounts import get_account
 from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.schema_limits import crossings, limit_uses, limits, overruns
 from runs_analytics.control.usage_days import values_in_period
-from runs_analytics.errors import BadRequest, NotAllowed, NotFound
+from runs_analytics.errors import BadRequest, NotFound
 from runs_analytics.money.limits import MAX_LIMITS, Covering, Limit, Use
 from runs_analytics.money.periods import Period, period_of
-from runs_analytics.scope import Role, Scope
+from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
 from runs_analytics.zones import zone_named
 
-_MAY_MANAGE: Final[tuple[Role, ...]] = ("owner", "admin", "finance", "operator")
 _FIELDS: Final = tuple(Limit.__dataclass_fields__)
+_LIST: Final = (
+    sa.select(limits)
+    .where(limits.c.account == sa.bindparam("account"), limits.c.removed_at.is_(None))
+    .order_by(limits.c.id)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def set_limit(connection: sa.Connection, scope: Scope, limit: Limit, *, now: dat
         NotFound: when the account does not exist.
         BadRequest: when there are too many, or the id belongs to a limit on something else.
     """
-    _require_manager(scope)
+    roles.require(scope, "limits.manage")
     get_account(connection, scope)
     checked_text(limit.id, "id")
     if limit.value:
@@ -117,7 +122,7 @@ def remove_limit(connection: sa.Connection, scope: Scope, limit_id: str, *, now:
         NotAllowed: when the scope may not manage limits.
         NotFound: when the account has no such limit.
     """
-    _require_manager(scope)
+    roles.require(scope, "limits.manage")
     changed = connection.execute(
         sa.update(limits)
         .where(limits.c.account == scope.account, limits.c.id == limit_id, limits.c.removed_at.is_(None))
@@ -131,8 +136,7 @@ def remove_limit(connection: sa.Connection, scope: Scope, limit_id: str, *, now:
 
 def list_limits(connection: sa.Connection, scope: Scope) -> tuple[Limit, ...]:
     """The limits that hold, by id."""
-    query = sa.select(limits).where(limits.c.account == scope.account, limits.c.removed_at.is_(None))
-    return tuple(_limit(row) for row in connection.execute(query.order_by(limits.c.id)))
+    return tuple(_limit(row) for row in connection.execute(_LIST, {"account": scope.account}))
 
 
 def find_limit(connection: sa.Connection, scope: Scope, limit_id: str) -> Limit:
@@ -209,13 +213,6 @@ def list_crossings(connection: sa.Connection, scope: Scope, *, limit: int = 100)
         crossings.c.at.desc(), crossings.c.percent.desc()
     )
     return tuple(Crossing(*row) for row in connection.execute(newest.limit(limit)))
-
-
-def _require_manager(scope: Scope) -> None:
-    if scope.role not in _MAY_MANAGE:
-        raise NotAllowed(
-            f"{scope.actor} is {scope.role}; limits are managed by one of: {', '.join(_MAY_MANAGE)}."
-        )
 
 
 def _stored(connection: sa.Connection, scope: Scope, limit_id: str) -> Limit | None:

@@ -87,6 +87,7 @@ def subscribe(connection: sa.Connection, scope: Scope, plan_id: str, *, now: dat
                 value=plan_id,
             )
         old_period = period_of(now, before.plan.window, zone)
+        ledger.charge_overage(connection, scope, before, old_period, at=now, now=now)
         old_ids = [
             (grant.id, left)
             for grant, left in grants_with_left(connection, scope)

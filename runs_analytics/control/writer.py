@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -36,6 +37,11 @@ Together = Callable[[Connection, Sequence[Item]], Sequence[T]]
 
 GROUP_JOBS: Final = 512
 QUEUE_JOBS: Final = 4096
+GATHER_JOBS: Final = 16
+"""Jobs of one commit from which the next one is preceded by a short wait for as many."""
+
+GATHER_S: Final = 0.001
+MAX_GATHER_S: Final = 0.01
 CHECKPOINT_BYTES: Final = 8_388_608
 """Size of SQLite's log from which the writer checkpoints after a commit."""
 
@@ -107,6 +113,7 @@ class GroupCommitWriter:
         self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]] = {}
         self._wake = threading.Condition()
         self._is_closing = False
+        self._last_jobs = 0
         self._thread = threading.Thread(target=self._run, name="control-writer", daemon=True)
         self._thread.start()
 
@@ -197,7 +204,21 @@ class GroupCommitWriter:
         """Up to GROUP_JOBS jobs, as soon as there is one; none when closed and drained."""
         with self._wake:
             self._wake.wait_for(lambda: self._waiting or self._is_closing)
-            return [self._waiting.popleft() for _ in range(min(GROUP_JOBS, len(self._waiting)))]
+        self._gather()
+        with self._wake:
+            group = [self._waiting.popleft() for _ in range(min(GROUP_JOBS, len(self._waiting)))]
+        self._last_jobs = len(group)
+        return group
+
+    def _gather(self) -> None:
+        """Wait while many callers, just answered, ask again: a commit costs the same for few as for many."""
+        waited_s, waiting = 0.0, 0
+        while self._last_jobs >= GATHER_JOBS and waited_s < MAX_GATHER_S and not self._is_closing:
+            if not waiting < len(self._waiting) < GROUP_JOBS:
+                return
+            waiting = len(self._waiting)
+            time.sleep(GATHER_S)
+            waited_s += GATHER_S
 
     def _write_group(self, group: list[_Waiting]) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
+from runs_analytics import roles
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
@@ -42,7 +43,6 @@ __all__ = [
 LOOP_ITEMS: Final = 256
 """Most runs that are checked and rated in the event loop, which takes it a few milliseconds."""
 
-_INGEST_ROLES: Final = ("ingest", "member", "admin", "owner", "operator")
 
 ImportedLookup = Callable[[str, Collection[RunId]], Mapping[RunId, StoredRun]]
 """Finds those ids of an account that files brought in."""
@@ -284,7 +284,7 @@ class _Batch:
 
 
 def _require_ingest(scope: Scope) -> None:
-    if scope.role not in _INGEST_ROLES:
+    if not roles.may(scope, "runs.send"):
         raise NotAllowed(f"{scope.actor} is {scope.role}; sending runs needs a key with the scope ingest.")
 
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from runs_analytics import roles
 from runs_analytics.control.admission import Asked, Decision, decide
 from runs_analytics.control.authorizations import Authorization, cancel, get_authorization
 from runs_analytics.control.claims import ClaimedRun, Verdict
@@ -39,7 +40,6 @@ LATER_FIELDS: Final = ("status", "started_at", "ended_at", "parent_id", *PAYLOAD
 ASKED_FIELDS: Final = (*(name for name in FIELDS if name not in LATER_FIELDS), *OWN_FIELDS)
 DEFAULT_TTL_S: Final = 900
 MAX_TTL_S: Final = 86_400
-_ROLES: Final = ("ingest", "authorize", "member", "admin", "owner", "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ class Authorizer:
 
 
 def _require(scope: Scope) -> None:
-    if scope.role not in _ROLES:
+    if not roles.may(scope, "runs.authorize"):
         raise NotAllowed(f"{scope.actor} is {scope.role}; asking whether runs may start needs a key for it.")
 
 

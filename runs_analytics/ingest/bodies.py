@@ -37,6 +37,7 @@ _INEXACT_DIGITS: Final = 16
 _INTEGER_DIGITS: Final = 18
 """Most digits of a number that is read as an integer; no field allows more."""
 
+_FLAT_BYTES: Final = 4096
 _SHOWN_CHARACTERS: Final = 80
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _GZIP: Final = 31
@@ -141,6 +142,9 @@ def parse_body(body: bytes, *, is_lines: bool = False) -> Body:
     text = body.removeprefix(_BYTE_ORDER_MARK).strip()
     if not text:
         raise BadRequest("The body is empty; send one run, a list of runs, or one run per line.")
+    flat = None if is_lines else _flat(text)
+    if flat is not None:
+        return Body([flat], False)
     shape = measure(text)
     _check_shape(shape)
     is_list = text.startswith(b"[") and not is_lines
@@ -152,6 +156,19 @@ def parse_body(body: bytes, *, is_lines: bool = False) -> Body:
     value = found[0] if found else _exactly(text)
     items = value if isinstance(value, list) else [value]
     return Body(_settled(items, shape, levels_around=int(is_list)), is_list)
+
+
+def _flat(text: bytes) -> dict[str, Any] | None:
+    """The value of a small object that holds no list or object, of which there is nothing to measure; else None."""
+    if len(text) > _FLAT_BYTES or text.count(b"{") != 1 or b"[" in text:
+        return None
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    # There are at least as many colons as names written, and names at least as many as are left.
+    is_whole = type(value) is dict and text.count(b":") == len(value) and not _has_long_number(text)
+    return value if is_whole else None
 
 
 def measure(text: bytes) -> Shape:

@@ -14,6 +14,7 @@ from runs_analytics.control.imports import imports_in_state
 from runs_analytics.control.inbox import pending
 from runs_analytics.control.ledger_lines import check_ledger
 from runs_analytics.control.limit_uses import check_overruns
+from runs_analytics.control.rerates import check_rerates
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -55,13 +56,14 @@ def verify_stores(
     """
     applied = warehouse.applied_seq
     # Before the connection's moment, so that no head is newer than the chain.
-    heads, head_problems = AuditHeads(control.data_dir, control.pepper).read()
+    exported = AuditHeads(control.data_dir, control.pepper)
+    heads, head_problems = exported.read()
     with control.read() as connection:
         segments = [s for s in all_segments(connection, OPERATOR) if s.last_seq <= applied]
         undone = {i.id for i in imports_in_state(connection, OPERATOR, "undone")}
         zones = {a.id: a.zone for a in list_accounts(connection, OPERATOR)}
         waiting = [r for r in pending(connection, OPERATOR, 0, 10**9, limit_bytes=2**62) if r.seq <= applied]
-        differences = [*head_problems]
+        differences = [*head_problems, *exported.missing(connection)]
         chains = [check_chain(connection, Scope(account, OPERATOR.actor), heads) for account in zones]
         differences += [chain.problem for chain in chains if chain.problem]
         differences += [text for account in zones for text in _credit_differences(connection, account)]
@@ -104,7 +106,7 @@ def verify_stores(
 def _credit_differences(connection: Connection, account: str) -> list[str]:
     """Where kept sums are not what they are sums of."""
     found = []
-    for check in (check_ledger, check_holds, check_overruns):
+    for check in (check_ledger, check_holds, check_overruns, check_rerates):
         try:
             check(connection, Scope(account, OPERATOR.actor))
         except Damaged as problem:

@@ -11,10 +11,10 @@ from datetime import date
 from typing import Final, Literal, get_args
 
 from runs_analytics.errors import BadRequest
-from runs_analytics.money.amounts import decimal_string
+from runs_analytics.money.amounts import decimal_string, divide_half_even
 from runs_analytics.money.grants import prorated
 from runs_analytics.money.periods import Period
-from runs_analytics.vocabulary import MAX_AMOUNT_NANO
+from runs_analytics.vocabulary import MAX_AMOUNT_NANO, NANO
 
 PlanWindow = Literal["week", "month"]
 PLAN_WINDOWS: Final[tuple[PlanWindow, ...]] = get_args(PlanWindow)
@@ -124,6 +124,11 @@ def changed_price(old: Plan, old_period: Period, new: Plan, new_period: Period, 
     """Money to pay at a change for the days left; below zero when the old plan's days were worth more."""
     back = prorated(old.price_nano or 0, old_period, days_left(old_period, today))
     return prorated(new.price_nano or 0, new_period, days_left(new_period, today)) - back
+
+
+def overage_money(credits_nano: int, price_nano: int) -> int:
+    """Money for credits beyond what was given, rounded half-even to a billionth."""
+    return divide_half_even(credits_nano * price_nano, NANO)
 
 
 def _check(field: str, nano: int, least: int = 0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final, cast
@@ -112,15 +113,27 @@ def choice(name: str, titles: dict[str, str], *, label: str, default: str | None
     return value
 
 
-def menu(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:
-    """A select box whose value is a name of the page's address."""
-    value, widget = _of_address(name, titles, label, default)
-    st.selectbox(**widget, width=190)
+def menu(
+    name: str,
+    titles: dict[str, str],
+    *,
+    label: str,
+    default: str | None = None,
+    width: int = 190,
+    resets: Sequence[str] = (),
+) -> str:
+    """A select box whose value is a name of the page's address.
+
+    Args:
+        resets: names that a change takes out of the address, such as the place in a list.
+    """
+    value, widget = _of_address(name, titles, label, default, resets)
+    st.selectbox(**widget, width=width)
     return value
 
 
 def _of_address(
-    name: str, titles: dict[str, str], label: str, default: str | None
+    name: str, titles: dict[str, str], label: str, default: str | None, resets: Sequence[str] = ()
 ) -> tuple[str, dict[str, Any]]:
     """The value of a name of the address, and what any widget needs that shows and changes it."""
     value = address.choice(name, list(titles), default)
@@ -132,7 +145,7 @@ def _of_address(
         "format_func": titles.__getitem__,
         "key": key,
         "label_visibility": "collapsed",
-        "on_change": lambda: address.write({name: [st.session_state[key]]}),
+        "on_change": lambda: address.write({**dict.fromkeys(resets), name: [st.session_state[key]]}),
     }
 
 

@@ -15,6 +15,7 @@ from runs_analytics.control.idempotency import once
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.amounts import decimal_string, to_nano
+from runs_analytics.roles import may
 from runs_analytics.ui import parts
 from runs_analytics.ui.controls import View
 
@@ -24,7 +25,9 @@ _DONE: Final = "credits_done"
 
 
 def actions(view: View, found: Standing) -> None:
-    """The buttons: buy credits, and another plan where there is one."""
+    """The buttons: buy credits, and another plan where there is one; none for who may not spend."""
+    if not may(view.ask.scope, "credits.manage"):
+        return
     if st.button("Buy credits", icon=":material/add_card:", type="primary"):
         _begin()
         _buy(view)

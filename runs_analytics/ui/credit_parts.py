@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import polars as pl
@@ -12,28 +12,19 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics.credits import Standing
-from runs_analytics.analytics.history import RunRef
-from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.exports.document import AMOUNT, Column
-from runs_analytics.ui import address, navigation
+from runs_analytics.money.amounts import decimal_string
+from runs_analytics.money.plans import overage_money
+from runs_analytics.roles import may
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.figures import CHART_PX
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable, grid
+from runs_analytics.ui.tables import ShownTable
 from runs_analytics.ui.theme import current_theme
 from runs_analytics.zones import local_midnight, zone_named
 
 AHEAD_DAYS: Final = 45
-_KINDS: Final = {
-    "grant": "Given",
-    "usage": "Usage",
-    "overage": "Overage",
-    "expiry": "Expired",
-    "void": "Void",
-    "refund": "Refund",
-    "correction": "Correction",
-}
 _GRANT_KINDS: Final = {"allowance": "Allowance", "purchase": "Purchase", "promotion": "Promotion"}
 
 
@@ -44,6 +35,8 @@ def text(nano: int) -> str:
 
 def overview_cards(view: View) -> list[Card]:
     """Credits left, allowance and run-out date, without a course; none for an account without a ledger."""
+    if not may(view.ask.scope, "credits.read"):
+        return []
     found = credit.standing(view.session.stores, view.ask.scope, view.session.now)
     shown = cards(view, found)[1:4] if found.is_kept else []
     return [replace(card, course=()) for card in shown]
@@ -140,94 +133,10 @@ def grants_table(view: View) -> ShownTable:
         Column("expires", "Expires", "text"),
         Column("note", "Note", "text"),
     )
-    return ShownTable("grants", "Grants", columns, _frame(rows, columns))
+    return ShownTable("grants", "Grants", columns, frame_of(rows, columns))
 
 
-def statement_table(view: View, entries: tuple[Entry, ...]) -> ShownTable:
-    """The newest lines, newest first."""
-    zone = zone_named(view.session.account.zone)
-    rows = [
-        {
-            "line": str(entry.number),
-            "posted": fmt.moment(entry.posted_at, zone),
-            "kind": _KINDS[entry.kind],
-            "grant": entry.grant_id or "none",
-            "amount": fmt.from_nano(entry.amount_nano),
-            "about": f"line {entry.refers_to}" if entry.refers_to else entry.note,
-            "actor": entry.actor,
-        }
-        for entry in entries
-    ]
-    columns = (
-        Column("line", "Line", "text"),
-        Column("posted", "Posted", "text"),
-        Column("kind", "Kind", "text"),
-        Column("grant", "Grant", "text"),
-        Column("amount", "Credits", "credits"),
-        Column("about", "About", "text"),
-        Column("actor", "By", "text"),
-    )
-    return ShownTable("statement", "Statement", columns, _frame(rows, columns))
-
-
-def statement(view: View, entries: tuple[Entry, ...], table: ShownTable) -> None:
-    """The lines; a click on one of usage shows the runs behind it."""
-    chosen = {str(entry.number): entry for entry in entries}
-    table.show(
-        "credits_statement",
-        currency=view.ask.currency,
-        on_row=lambda number: st.session_state.update(credits_line=number),
-    )
-    entry = chosen.get(st.session_state.get("credits_line", ""))
-    if entry is None:
-        st.caption("Click on a line of usage for the runs behind it.")
-        return
-    behind = credit.runs_behind(view.ask, entry)
-    if behind is None and entry.kind in ("usage", "overage"):
-        day = entry.posted_at.astimezone(zone_named(view.session.account.zone)).date().isoformat()
-        st.caption(f"Line {entry.number} was posted for a whole day, not for single rows.")
-        st.page_link(
-            "pages/run_history.py",
-            label="Runs of that day",
-            icon=":material/arrow_forward:",
-            query_params={address.ACCOUNT: view.ask.scope.account, "from": day, "to": day},
-        )
-        return
-    if behind is None:
-        st.caption(f"Line {entry.number} names no runs: {entry.note or _KINDS[entry.kind].lower()}.")
-        return
-    shares = " Lines of one posting share them." if behind.total_nano + entry.amount_nano else ""
-    st.caption(
-        f"Behind line {entry.number}: {fmt.integer(behind.runs)} runs with {text(behind.total_nano)} credits "
-        f"when it was posted.{shares}"
-    )
-    _runs(behind.rows)
-
-
-def _runs(rows: pl.DataFrame) -> None:
-    found = rows.to_dicts()
-    grid(
-        [
-            {
-                "Run": run["id"],
-                "Service": run["service"],
-                "Feature": run["feature"],
-                "Credits": fmt.exact(fmt.from_nano(run["credits_nano"])),
-            }
-            for run in found
-        ],
-        key="credits_runs",
-        on_select="rerun",
-        selection_mode="single-cell",
-    )
-    cells = st.session_state["credits_runs"]["selection"]["cells"]
-    if cells and cells[0][0] < len(found):
-        run = found[cells[0][0]]
-        started_at = run["started_at"].replace(tzinfo=UTC)
-        navigation.go("run", {"run": [str(RunRef(started_at, run["id_hash"]))]})
-
-
-def _frame(rows: list[dict[str, object]], columns: tuple[Column, ...]) -> pl.DataFrame:
+def frame_of(rows: list[dict[str, object]], columns: tuple[Column, ...]) -> pl.DataFrame:
     schema = {c.name: AMOUNT if c.kind == "credits" else pl.String for c in columns}
     return pl.DataFrame(rows, schema, orient="row")
 
@@ -242,3 +151,17 @@ def _day(view: View, at: datetime | None) -> str:
 def _overage_help(found: Standing) -> str | None:
     owed = found.balance.overage_nano
     return f"Includes {text(owed)} of overage, which the next grant pays." if owed else None
+
+
+def overage_text(view: View, found: Standing) -> str | None:
+    """What is used beyond the credits, at which price, and when it is charged; None without such a price."""
+    plan = found.subscription.plan if found.subscription else None
+    if plan is None or plan.overage_price_nano is None:
+        return None
+    owed, currency = found.balance.overage_nano, view.ask.currency
+    money = fmt.money(fmt.from_nano(overage_money(owed, plan.overage_price_nano)), currency)
+    price = decimal_string(plan.overage_price_nano)
+    return (
+        f"Overage {text(owed)} credits at {price} {currency} each: {money}, charged when the {plan.window} ends "
+        "for what no credits have paid by then."
+    )

@@ -7,7 +7,9 @@ from zoneinfo import available_timezones
 
 import streamlit as st
 
-from runs_analytics.control.accounts import create_account
+from runs_analytics.control.accounts import Account, create_account
+from runs_analytics.control.people import add_membership
+from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.scope import Scope
 from runs_analytics.ui import address, parts
@@ -19,7 +21,7 @@ _PROBLEM: Final = "new_account_problem"
 
 def new_account(session: Session) -> None:
     """A button; the page then shows the account that was made."""
-    if st.button("New account", icon=":material/add:"):
+    if session.entry.visitor.may_create_accounts and st.button("New account", icon=":material/add:"):
         st.session_state.pop(_MADE, None)
         _form(session)
 
@@ -56,11 +58,12 @@ def _form(session: Session) -> None:
 
 def _create(session: Session) -> None:
     given = {part: st.session_state[_key(part)].strip() for part in ("id", "name", "zone", "currency")}
-    scope = Scope(given["id"], session.ask.scope.actor, session.ask.scope.role)
-    now = session.stores.clock()
     try:
-        made = session.stores.control.write(
-            lambda connection: create_account(
+        scope, now = Scope(given["id"], session.ask.scope.actor), session.stores.clock()
+        person = session.entry.visitor.person
+
+        def create(connection: Connection) -> Account:
+            account = create_account(
                 connection,
                 scope,
                 now=now,
@@ -68,7 +71,11 @@ def _create(session: Session) -> None:
                 zone=given["zone"],
                 currency=given["currency"].upper(),
             )
-        )
+            if person is not None:
+                add_membership(connection, scope, person, "owner", now)
+            return account
+
+        made = session.stores.control.write(create)
     except RunsError as problem:
         st.session_state[_PROBLEM] = problem
         return

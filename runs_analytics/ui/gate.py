@@ -1,32 +1,87 @@
-"""Who may see the pages: until there is a sign-in, whoever sits at the machine that serves them."""
+"""Who may see the pages: asked before anything is read, at every run of every page, part and callback."""
 
 from __future__ import annotations
 
-import ipaddress
+from dataclasses import dataclass, field
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from runs_analytics.errors import NotAllowed
+from runs_analytics.errors import Unauthenticated
+from runs_analytics.stores import Stores
+from runs_analytics.visiting import COOKIE, FORWARDED, Caller, Visitor, visitor
 
 
-def require_this_machine() -> None:
-    """End the page for a browser on another machine.
+@dataclass
+class Entry:
+    """One visitor let in at one run of a page.
 
-    Raises:
-        NotAllowed: saying how to reach the pages instead.
+    What the page leaves behind outlives that run: buttons call back before the next one, and parts refresh by
+    themselves without it. So whatever leads to data asks `check` first.
     """
-    address = st.context.ip_address
-    if not is_this_machine(address):
-        raise NotAllowed(
-            f"These pages are served to the machine they run on, and you come from {address}. Open them there, or "
-            "through a tunnel such as ssh -L 8501:127.0.0.1:8501."
-        )
+
+    stores: Stores
+    caller: Caller
+    visitor: Visitor
+    _run: object = field(default=None, repr=False)
+    """The run in which the visitor was last found."""
+
+    def check(self) -> None:
+        """Ask once in every run whether the visitor is still let in, with the same accounts and roles.
+
+        Raises:
+            Unauthenticated: when not.
+        """
+        run = _present_run()
+        if run is not None and run is self._run:
+            return
+        try:
+            if visitor(self.stores, self.caller, self.stores.clock()).seen != self.visitor.seen:
+                raise Unauthenticated(
+                    "Your role has changed, and nothing was done. Do it again if you still may."
+                )
+        except Unauthenticated:
+            if _is_part():
+                # The whole page runs again, and finds the door closed or what the new role shows.
+                st.rerun(scope="app")
+            raise
+        self._run = run
 
 
-def is_this_machine(address: str | None) -> bool:
-    """Whether an IP address is a loopback one; Streamlit gives None for a browser on its own machine."""
-    if address is None:
-        return True
-    parsed = ipaddress.ip_address(address)
-    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
-    return (mapped or parsed).is_loopback
+def enter(stores: Stores) -> Entry:
+    """Let in who opened the page; ends the page for those who must sign in first."""
+    found = caller()
+    try:
+        return Entry(stores, found, visitor(stores, found, stores.clock()), _present_run())
+    except Unauthenticated as problem:
+        _closed(problem)
+        st.stop()
+
+
+def caller() -> Caller:
+    """What the browser of this page says about who sits at it."""
+    headers = st.context.headers
+    return Caller(
+        token=st.context.cookies.get(COOKIE, ""),
+        address=st.context.ip_address,
+        host=headers.get("host", ""),
+        is_forwarded=any(name in headers for name in FORWARDED),
+    )
+
+
+def _present_run() -> object:
+    """Something that is the same object within one run of the script, its callbacks included, and no other."""
+    context = get_script_run_ctx(suppress_warning=True)
+    return None if context is None else context.parallel_coordinator
+
+
+def _is_part() -> bool:
+    context = get_script_run_ctx(suppress_warning=True)
+    return context is not None and context._has_script_started and bool(context.fragment_ids_this_run)
+
+
+def _closed(problem: Unauthenticated) -> None:
+    st.session_state.clear()
+    st.title("You are signed out", anchor=False)
+    st.markdown(problem.message)
+    st.link_button("Sign in", "/auth/sign-in", icon=":material/login:", type="primary")

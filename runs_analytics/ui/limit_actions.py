@@ -15,6 +15,7 @@ from runs_analytics.errors import RunsError
 from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, LIMIT_MEASURES, WHOLE_ACCOUNT, Limit
 from runs_analytics.money.periods import WINDOWS
+from runs_analytics.roles import may
 from runs_analytics.ui import limit_parts, parts
 from runs_analytics.ui.controls import View
 
@@ -23,7 +24,9 @@ _DONE: Final = "limits_done"
 
 
 def actions(view: View, found: Limits) -> None:
-    """The buttons: a new limit, and taking one away."""
+    """The buttons: a new limit, and taking one away; none for who may not."""
+    if not may(view.ask.scope, "limits.manage"):
+        return
     limits = {status.limit.id: status.limit for status in found.statuses}
     with view.actions_slot or st.container(horizontal=True):
         if limits and st.button("Remove a limit", icon=":material/delete:"):

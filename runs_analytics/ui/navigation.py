@@ -8,7 +8,8 @@ from typing import Final, NoReturn
 
 import streamlit as st
 
-from runs_analytics.ui import address
+from runs_analytics.roles import Permission, may
+from runs_analytics.ui import address, person
 from runs_analytics.ui.session import Session
 
 ICON: Final = str(Path(__file__).with_name("favicon.png"))
@@ -23,16 +24,31 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "Money": (
         ("costs", "Costs", ":material/payments:"),
         ("credits", "Credits", ":material/account_balance_wallet:"),
+        ("pricing", "Pricing", ":material/sell:"),
     ),
     "Control": (
         ("limits", "Limits", ":material/speed:"),
         ("data", "Data", ":material/database:"),
+        ("audit", "Audit", ":material/history_edu:"),
     ),
 }
 """File below pages/, title and icon of every page, by group."""
 
 UNLISTED: Final = (("run", "Run", ":material/article:"),)
 """Pages that only links lead to."""
+
+
+NEEDS: Final[dict[str, Permission]] = {
+    "Credits": "credits.read",
+    "Limits": "limits.read",
+    "Data": "imports.read",
+}
+"""What a visitor must be permitted to see a page of that title; the others need `runs.read`."""
+
+
+def is_shown(session: Session, title: str) -> bool:
+    """Whether a page is for the visitor's role."""
+    return may(session.ask.scope, NEEDS.get(title, "runs.read"))
 
 
 def pages() -> dict[str, list[st.Page]]:
@@ -50,9 +66,10 @@ def sidebar(session: Session) -> None:
     """The account switcher above links to every page."""
     with st.sidebar:
         _account_switcher(session)
-        for group, entries in PAGES.items():
+        for group, all_entries in PAGES.items():
+            entries = [entry for entry in all_entries if is_shown(session, entry[1])]
             with st.container(gap="xxsmall"):
-                if group:
+                if group and entries:
                     st.caption(group)
                 for name, title, icon in entries:
                     # Links of st.navigation itself would drop the address, and with it the filters.
@@ -63,6 +80,7 @@ def sidebar(session: Session) -> None:
                         width="stretch",
                         query_params=address.shared(),
                     )
+        person.menu(session)
 
 
 def link(page: str, label: str, *, changes: Mapping[str, Sequence[str]] | None = None) -> None:

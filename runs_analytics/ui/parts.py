@@ -109,6 +109,14 @@ def problem(found: RunsError, *, kept: str = "") -> None:
     st.warning(escaped(f"{found.message} {kept}".strip()), icon=":material/info:")
 
 
+def not_shown(role: str) -> None:
+    """Instead of a page that a role does not see."""
+    st.title("Not for your role", anchor=False)
+    st.markdown(
+        f"As {escaped(role)} you do not see this page. An owner or admin of the account can change that."
+    )
+
+
 def no_account(health: Callable[[], Health]) -> None:
     """The first page of an empty installation, or the progress of the sample workspace."""
     st.title("Runs", anchor=False)

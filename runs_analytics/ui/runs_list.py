@@ -153,7 +153,9 @@ def show_listing(view: View) -> ShownTable:
         st.space("stretch")
         if listing.pages > 1:
             _pagination(listing)
-    return HistoryTable("runs", "Runs", RUN_COLUMNS, found, _totals(view, listing), view, listing)
+    return HistoryTable(
+        "runs", "Runs", RUN_COLUMNS, found, _totals(view, listing), view=view, listing=listing
+    )
 
 
 def _totals(view: View, listing: Listing) -> dict[str, object] | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
+from runs_analytics.analytics import rerating
+from runs_analytics.analytics.history import RunRef
 from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.errors import NotFound
 from runs_analytics.money.price_book import DURATION_S, RUN, UNIT_PREFIX, BookKind, PriceBook
@@ -27,6 +29,7 @@ def rating(run: OpenRun) -> None:
     used = "Credits" if credits_nano is None else f"Why {fmt.credits(fmt.from_nano(credits_nano))} credits"
     parts.title_row(used)
     _part(run, books.credits)
+    _corrections(run, "credits")
     parts.title_row("Provider's cost", note=run.session.ask.currency)
     if run.row["cost_source"] == "reported":
         amount = fmt.from_nano(run.row["cost_nano"])
@@ -35,6 +38,7 @@ def rating(run: OpenRun) -> None:
         )
     else:
         _part(run, books.cost)
+    _corrections(run, "cost")
 
 
 def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str, str]]:
@@ -82,6 +86,37 @@ def _part(run: OpenRun, book: PriceBook) -> None:
         f"Price “{price}” of version {version.version}, valid from {since}. Each line is rounded half-even to a "
         "billionth."
     )
+
+
+def _corrections(run: OpenRun, kind: BookKind) -> None:
+    """What confirmed re-rates made of the run; its first rating stays above."""
+    session = run.session
+    ref = RunRef(run.row["started_at"].replace(tzinfo=UTC), run.row["id_hash"])
+    changes = rerating.changes_of(session.stores, session.ask.scope, ref, kind)
+    if not changes:
+        return
+    st.caption("Corrected since by re-rates; the rating above is the one the run got when it came.")
+    grid(
+        [
+            {
+                "Re-rate": f"{one.rerate.number}, {fmt.moment(one.rerate.created_at, run.zone)}",
+                "By": f"version {one.rerate.version}",
+                "Before": _told(one.old_nano),
+                "After": _told(one.new_nano),
+                "Correction": fmt.exact(fmt.from_nano((one.new_nano or 0) - (one.old_nano or 0))),
+            }
+            for one in changes
+        ],
+        height="content",
+        column_config={
+            name: st.column_config.TextColumn(name, alignment="right")
+            for name in ("Before", "After", "Correction")
+        },
+    )
+
+
+def _told(nano: int | None) -> str:
+    return "no price" if nano is None else fmt.exact(fmt.from_nano(nano))
 
 
 def _unpriced(run: OpenRun, kind: BookKind) -> str:

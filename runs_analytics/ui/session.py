@@ -12,9 +12,9 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.accounts import Account
-from runs_analytics.scope import Scope
-from runs_analytics.stores import Stores, accounts
+from runs_analytics.stores import Stores
 from runs_analytics.ui import address
+from runs_analytics.ui.gate import Entry
 from runs_analytics.zones import zone_named
 
 _KEY: Final = "session"
@@ -40,10 +40,11 @@ class Health:
 class Session:
     """One run of a page."""
 
-    stores: Stores
-    accounts: tuple[Account, ...]
+    entry: Entry
+    """Who opened the page, asked again before each use of the stores."""
+
     account: Account
-    ask: Ask
+    own_ask: Ask
     now: datetime
     """Aware moment at which the page was asked for."""
 
@@ -53,26 +54,50 @@ class Session:
     health: Callable[[], Health]
 
     @property
+    def stores(self) -> Stores:
+        """The stores, for those who are still let in.
+
+        Raises:
+            Unauthenticated: when they are not, or their role has changed.
+        """
+        self.entry.check()
+        return self.entry.stores
+
+    @property
+    def ask(self) -> Ask:
+        """The asker of every question, for those who are still let in."""
+        self.entry.check()
+        return self.own_ask
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """Every account that the visitor sees."""
+        return self.entry.visitor.accounts
+
+    @property
     def today(self) -> date:
         """The account's local date."""
         return self.now.astimezone(zone_named(self.account.zone)).date()
 
 
-def begin(stores: Stores, health: Callable[[], Health]) -> Session | None:
-    """Start the run of a page for the account in the address, or the first one; None when there is none."""
-    found = accounts(stores)
+def begin(entry: Entry, health: Callable[[], Health]) -> Session | None:
+    """Start the run of a page for the account in the address, or the first one; None when there is none.
+
+    An account that the visitor does not see is answered as one that does not exist.
+    """
+    stores, found = entry.stores, entry.visitor.accounts
     if not found:
         return None
     wanted = address.read([address.ACCOUNT]).get(address.ACCOUNT, [found[0].id])[0]
     account = next((a for a in found if a.id == wanted), None)
     if account is None:
         st.warning(
-            f"There is no account {wanted!r}; this is {found[0].name}. Choose another one in the sidebar.",
+            f"There is no account {wanted[:100]!r}; this is {found[0].name}. Choose another one in the sidebar.",
             icon=":material/info:",
         )
         account = found[0]
-    ask = Ask.of(stores, Scope(account.id, "page", "operator"))
-    session = Session(stores, found, account, ask, stores.clock(), stores.warehouse.applied_seq, health)
+    ask = Ask.of(stores, entry.visitor.scope(account.id), entry.check)
+    session = Session(entry, account, ask, stores.clock(), stores.warehouse.applied_seq, health)
     st.session_state[_KEY] = session
     return session
 

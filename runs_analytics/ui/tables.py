@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import polars as pl
 import pyarrow as pa
@@ -31,6 +31,9 @@ class ShownTable:
     totals: Mapping[str, object] | None = None
     """Totals of all rows by column; the page's own, so that they equal its headline."""
 
+    widths: Mapping[str, Literal["small", "medium", "large"]] = field(default_factory=dict)
+    """Of text columns that are not of medium width."""
+
     def exported(self) -> Table:
         """The same rows for an export."""
         names = [column.name for column in self.columns]
@@ -43,7 +46,7 @@ class ShownTable:
     def show(self, key: str, *, currency: str, on_row: Callable[[str], None] | None = None) -> None:
         """Place the table, with its totals as first row; a click on a row hands over its first column."""
         shown = _with_totals(self._display(), self.columns, self.totals)
-        config = {c.name: column_config(c, currency) for c in self.columns}
+        config = {c.name: column_config(c, currency, self.widths.get(c.name, "medium")) for c in self.columns}
         height: Any = "content" if shown.height <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX
         if on_row is None:
             grid(shown, column_config=config, height=height, placeholder=fmt.ABSENT)
@@ -93,13 +96,15 @@ def switch(table: ShownTable, key: str, currency: str) -> None:
         table.show(key, currency=currency)
 
 
-def column_config(column: Column, currency: str) -> Any:
+def column_config(
+    column: Column, currency: str, width: Literal["small", "medium", "large"] = "medium"
+) -> Any:
     """How the browser writes a column: its unit with each number, full precision on hover."""
     if column.kind == "text":
-        return st.column_config.TextColumn(column.title, width="medium")
+        return st.column_config.TextColumn(column.title, width=width)
     if column.name == "share":
         return st.column_config.ProgressColumn(
-            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="small"
+            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="medium"
         )
     symbol = fmt.money(Decimal(), currency).rstrip("0.")
     sign = "+" if column.name.endswith("change") else ""

@@ -9,6 +9,7 @@ from typing import Final
 from runs_analytics.errors import NotFound
 
 QUERIES: Final = Path(__file__).resolve().parents[2] / "queries"
+OWN_RUNS: Final = Path(__file__).with_name("own_runs.sql")
 
 
 @cache
@@ -18,8 +19,12 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def text(name: str, facts: str | None = None) -> str:
+def text(name: str, facts: str | None = None, *, is_own: bool = False) -> str:
     """The SQL of a query; one that reads `facts` gets the named facts as its first common table.
+
+    Args:
+        name, facts: paths below the folder without the ending.
+        is_own: whether every table is narrowed to the runs of the member `$own_member`.
 
     Raises:
         NotFound: listing the queries there are.
@@ -28,13 +33,17 @@ def text(name: str, facts: str | None = None) -> str:
         if wanted not in names():
             raise NotFound(f"No query is named {wanted!r}. The queries are: {', '.join(names())}.")
     sql = (QUERIES / f"{name}.sql").read_text()
-    if facts is None:
+    tables = [_split_comments(OWN_RUNS.read_text())[1].rstrip()] if is_own else []
+    if facts is not None:
+        body = (QUERIES / "facts" / f"{facts}.sql").read_text()
+        tables.append(f"facts AS (\n{body})")
+    if not tables:
         return sql
-    body = (QUERIES / "facts" / f"{facts}.sql").read_text()
     first, rest = _split_comments(sql)
+    shared = ",\n".join(tables)
     if rest.startswith("WITH "):
-        return f"{first}WITH facts AS (\n{body}),\n{rest.removeprefix('WITH ')}"
-    return f"{first}WITH facts AS (\n{body})\n{rest}"
+        return f"{first}WITH {shared},\n{rest.removeprefix('WITH ')}"
+    return f"{first}WITH {shared}\n{rest}"
 
 
 def _split_comments(sql: str) -> tuple[str, str]:

@@ -45,7 +45,13 @@ class Warehouse:
     # -- reading ---------------------------------------------------------------------------------
 
     def frame(
-        self, name: str, params: Mapping[str, Any], *, facts: str | None = None, ticket: str | None = None
+        self,
+        name: str,
+        params: Mapping[str, Any],
+        *,
+        facts: str | None = None,
+        ticket: str | None = None,
+        own_member: str | None = None,
     ) -> pl.DataFrame:
         """The rows of a named query.
 
@@ -54,17 +60,18 @@ class Warehouse:
             params: exactly the parameters the query uses; DuckDB refuses more or fewer.
             facts: which facts the question reads, where it reads any.
             ticket: a name under which `cancel` can withdraw the question.
+            own_member: the member whose runs alone are there for this question; None: all.
 
         Raises:
             Cancelled: when it was withdrawn.
             Unavailable: while the warehouse is being reopened.
         """
-        sql = queries.text(name, facts)
+        sql = queries.text(name, facts, is_own=own_member is not None)
         cursor = self._cursor()
         if ticket:
             self._asking[ticket] = cursor
         try:
-            return cursor.execute(sql, dict(params)).pl()
+            return cursor.execute(sql, _own(params, own_member)).pl()
         except duckdb.InterruptException as problem:
             raise Cancelled("The question was cancelled.") from problem
         except duckdb.FatalException as problem:
@@ -75,7 +82,13 @@ class Warehouse:
                 self._asking.pop(ticket, None)
 
     def batches(
-        self, name: str, parts: Iterable[Mapping[str, Any]], rows: int, *, facts: str | None = None
+        self,
+        name: str,
+        parts: Iterable[Mapping[str, Any]],
+        rows: int,
+        *,
+        facts: str | None = None,
+        own_member: str | None = None,
     ) -> Iterator[pl.DataFrame]:
         """The rows of a named query for one set of parameters after the other, all from one snapshot.
 
@@ -84,6 +97,7 @@ class Warehouse:
             parts: the parameters of each part; memory is bounded by what the largest part sorts.
             rows: the most rows of a frame.
             facts: which facts the query reads, where it reads any.
+            own_member: the member whose runs alone are there for this question; None: all.
 
         Yields:
             Frames of at most `rows`; the first one of each part is empty and tells the columns.
@@ -93,7 +107,8 @@ class Warehouse:
         try:
             cursor.execute("BEGIN TRANSACTION")
             for params in parts:
-                reader = cursor.execute(queries.text(name, facts), dict(params)).to_arrow_reader(rows)
+                sql = queries.text(name, facts, is_own=own_member is not None)
+                reader = cursor.execute(sql, _own(params, own_member)).to_arrow_reader(rows)
                 yield pl.DataFrame(pl.from_arrow(reader.schema.empty_table()))
                 for batch in reader:
                     yield pl.DataFrame(pl.from_arrow(batch))
@@ -316,3 +331,7 @@ def _storage_failure(problem: BaseException) -> RunsError:
 
 def _first_line(problem: BaseException) -> str:
     return str(problem).strip().splitlines()[0][:200]
+
+
+def _own(params: Mapping[str, Any], own_member: str | None) -> dict[str, Any]:
+    return dict(params) if own_member is None else {**params, "own_member": own_member}

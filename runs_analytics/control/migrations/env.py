@@ -2,7 +2,13 @@
 
 from alembic import context
 
-from runs_analytics.control import schema_audit, schema_limits, schema_plans  # noqa: F401
+from runs_analytics.control import (  # noqa: F401
+    schema_audit,
+    schema_limits,
+    schema_people,
+    schema_plans,
+    schema_rerates,
+)
 from runs_analytics.control.schema import metadata
 
 context.configure(

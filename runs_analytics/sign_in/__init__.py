@@ -1,0 +1,1 @@
+"""The way in: the pages under `/auth`, and the door before everything else."""
