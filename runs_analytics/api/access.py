@@ -1,64 +1,58 @@
-"""Which keys may do what: the one table of actions and the key scopes that allow each."""
+"""What a key must be allowed to do for each operation of the API: the one table that says so.
+
+An operation is named by its route's function. One without an entry stops the server at its start.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
-from runs_analytics.control.keys import ApiKey, KeyScope, scope_of
-from runs_analytics.errors import NotAllowed
-from runs_analytics.scope import Scope
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
-Action = Literal[
-    "send runs",
-    "see the account",
-    "read usage",
-    "read payloads",
-    "read credits",
-    "read prices",
-    "manage credits",
-    "manage prices",
-    "manage keys",
-]
+from runs_analytics.roles import Permission
 
-ACCESS: Final[dict[Action, tuple[KeyScope, ...]]] = {
-    "send runs": ("ingest", "admin"),
-    "see the account": ("ingest", "authorize", "read", "admin"),
-    "read usage": ("read", "admin"),
-    "read payloads": ("admin",),
-    "read credits": ("read", "admin"),
-    "read prices": ("read", "admin"),
-    "manage credits": ("admin",),
-    "manage prices": ("admin",),
-    "manage keys": ("admin",),
+ACCESS: Final[dict[str, Permission | None]] = {
+    "post_runs": "runs.send",
+    "post_authorization": "runs.authorize",
+    "get_authorization": "runs.authorize",
+    "delete_authorization": "runs.authorize",
+    "get_limits": None,
+    "put_limit": "limits.manage",
+    "delete_limit": "limits.manage",
+    "list_runs": "runs.read",
+    "get_run": "runs.read",
+    "get_usage": "runs.read",
+    "get_usage_by": "runs.read",
+    "get_usage_over_time": "runs.read",
+    "export_runs": "runs.export",
+    "list_members": "runs.read",
+    "get_balance": "credits.read",
+    "list_grants": "credits.read",
+    "list_ledger": "credits.read",
+    "add_grant": "credits.manage",
+    "void_grant": "credits.manage",
+    "top_up": "credits.manage",
+    "refund": "credits.manage",
+    "list_plans": "credits.read",
+    "get_subscription": "credits.read",
+    "change_plan": "credits.manage",
+    "get_prices": "prices.read",
+    "get_price_version": "prices.read",
+    "add_price_version": "prices.manage",
+    "list_keys": "keys.manage",
+    "create_key": "keys.manage",
+    "revoke_key": "keys.manage",
 }
-"""Any one of the scopes allows the action."""
+"""None: every key of the account."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who sends a request: a key that was checked for this request."""
+def check_access(api: FastAPI) -> None:
+    """Refuse to start with an operation that the table does not name.
 
-    key: ApiKey
-    scope: Scope
-
-    @classmethod
-    def of(cls, key: ApiKey) -> Caller:
-        """The caller that a checked key stands for."""
-        return cls(key, scope_of(key))
-
-    def may(self, action: Action) -> bool:
-        """Whether one of the key's scopes allows an action."""
-        return not set(ACCESS[action]).isdisjoint(self.key.scopes)
-
-    def require(self, action: Action) -> None:
-        """Refuse an action that none of the key's scopes allows.
-
-        Raises:
-            NotAllowed: naming the action, the key and the scopes that would do.
-        """
-        if not self.may(action):
-            raise NotAllowed(
-                f"Key {self.key.prefix} has the scope {' and '.join(self.key.scopes)}; to {action} a key needs "
-                f"{' or '.join(ACCESS[action])}."
-            )
+    Raises:
+        RuntimeError: naming the operation.
+    """
+    for route in api.routes:
+        if isinstance(route, APIRoute) and route.name not in ACCESS:
+            raise RuntimeError(f"The operation {route.name} at {route.path} has no entry in ACCESS.")

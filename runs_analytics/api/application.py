@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import FastAPI
 
+from runs_analytics.api.access import check_access
+from runs_analytics.api.answers import Serving
 from runs_analytics.api.authorizations import authorizations_router
+from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.api.problems import install_handlers
+from runs_analytics.api.rates import RateLimits
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
+from runs_analytics.api.usage_routes import usage_router
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 
+REQUESTS: Final = 600
+"""A minute, of one key."""
 
-def create_api(runtime: Runtime, metrics: Metrics) -> FastAPI:
+
+def create_api(runtime: Runtime, metrics: Metrics, *, requests: int = REQUESTS) -> FastAPI:
     """The application; its description lies at `/openapi.json` below it.
 
     Args:
         runtime: the open stores.
         metrics: where it counts; `health.health_routes` shows the same ones.
+        requests: what one key may ask a minute, besides sending runs and asking whether one may start.
     """
     # The interactive pages would load scripts from another server, so only the description is served.
     api = FastAPI(title="Runs", version="1", docs_url=None, redoc_url=None)
@@ -29,6 +38,9 @@ def create_api(runtime: Runtime, metrics: Metrics) -> FastAPI:
     api.include_router(runs_router(runtime, metrics))
     api.include_router(authorizations_router(runtime))
     api.include_router(limits_router(runtime))
+    serving = Serving(runtime, RateLimits(requests), ReadingLane())
+    api.include_router(usage_router(serving))
+    check_access(api)
     install_handlers(api)
     _describe_key(api)
     return api

@@ -43,7 +43,7 @@ class TooManyRequests(RunsError):
 
     status = HTTPStatus.TOO_MANY_REQUESTS.value
     exit_code = 6
-    code = "too_many_requests"
+    code = "rate_limited"
 
     def __init__(self, message: str, *, wait_s: float) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""How much one key may ask: a token bucket per key and lane, so that reading never uses up what sending needs."""
+"""How much one key may ask: a token bucket per key, which sending runs and asking whether one may start never touch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
-
-Lane = Literal["send", "read"]
-"""`send` takes runs in and says whether one may start; `read` is everything else."""
+from typing import Final
 
 WINDOW_S: Final = 60
 MAX_BUCKETS: Final = 10_000
@@ -32,13 +29,11 @@ class Allowance:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The `RateLimit-*` headers that every answer to a known key carries."""
+        """`RateLimit` and `RateLimit-Policy` as the IETF's draft writes them, in every answer to a known key."""
         reset_s = math.ceil((self.limit - self.remaining) * WINDOW_S / self.limit)
         return {
-            "RateLimit-Limit": str(self.limit),
-            "RateLimit-Remaining": str(self.remaining),
-            "RateLimit-Reset": str(reset_s),
-            "RateLimit-Policy": f"{self.limit};w={WINDOW_S}",
+            "RateLimit": f'"key";r={self.remaining};t={reset_s}',
+            "RateLimit-Policy": f'"key";q={self.limit};w={WINDOW_S}',
         }
 
 
@@ -51,19 +46,17 @@ class _Bucket:
 class RateLimits:
     """The buckets of one process; safe to use from many threads."""
 
-    def __init__(
-        self, per_minute: dict[Lane, int], clock_s: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, per_minute: int, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._per_minute, self._clock_s = per_minute, clock_s
-        self._buckets: OrderedDict[tuple[Lane, str], _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, lane: Lane, key: str) -> Allowance:
+    def take(self, key: str) -> Allowance:
         """Take one request out of a key's bucket, if there is one in it."""
-        limit, now_s = self._per_minute[lane], self._clock_s()
+        limit, now_s = self._per_minute, self._clock_s()
         with self._lock:
-            bucket = self._buckets.setdefault((lane, key), _Bucket(limit, now_s))
-            self._buckets.move_to_end((lane, key))
+            bucket = self._buckets.setdefault(key, _Bucket(limit, now_s))
+            self._buckets.move_to_end(key)
             while len(self._buckets) > MAX_BUCKETS:
                 self._buckets.popitem(last=False)
             rate = limit / WINDOW_S

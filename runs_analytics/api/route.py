@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import time
-from collections.abc import Callable, Coroutine, Mapping
+import hashlib
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import Request, Response
@@ -13,19 +14,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from runs_analytics.api.access import Action, Caller
-from runs_analytics.api.authentication import caller_of
+from runs_analytics.api.access import ACCESS
+from runs_analytics.api.authentication import scope_of
 from runs_analytics.api.bodies import json_body
 from runs_analytics.api.problems import TooManyRequests, invalid, problem_response
 from runs_analytics.api.queries import check_query, names_of
-from runs_analytics.api.rates import WINDOW_S, Allowance, Lane, RateLimits
+from runs_analytics.api.rates import WINDOW_S, Allowance, RateLimits
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.errors import RunsError
+from runs_analytics.roles import Permission, require
+from runs_analytics.scope import Scope
 
-ACTION: Final = "x-action"
-"""Where an operation's description names what its key must be allowed to do."""
-
-LANE: Final = "x-lane"
 MIN_GZIP_BYTES: Final = 1_024
 _GZIP_LEVEL: Final = 5
 _LOOP_GZIP_BYTES: Final = 64 * 1024
@@ -39,23 +38,20 @@ def guarded(runtime: Runtime, rates: RateLimits) -> type[APIRoute]:
     class Guarded(APIRoute):
         def get_route_handler(self) -> Handler:
             inner = super().get_route_handler()
-            extra: Mapping[str, Any] = self.openapi_extra or {}
-            action: Action = extra[ACTION]
-            lane: Lane = extra[LANE]
+            permission = ACCESS[self.name]
             known, lists = _parameters(self)
             takes_body = self.body_field is not None
 
             async def handle(request: Request) -> Response:
-                request.state.started_s = time.perf_counter()
                 try:
-                    caller = await caller_of(runtime, request)
+                    scope = await scope_of(runtime, request)
                 except RunsError as problem:
                     return problem_response(problem)
-                allowance = rates.take(lane, caller.key.prefix)
+                allowance = rates.take(scope.actor)
                 try:
-                    _admit(caller, action, allowance)
+                    _admit(scope, permission, allowance)
                     check_query(request, known, lists)
-                    request.state.caller = caller
+                    request.state.scope = scope
                     given = _Parsed(request, await json_body(request)) if takes_body else request
                     answer = await inner(given)
                 except RunsError as problem:
@@ -63,16 +59,16 @@ def guarded(runtime: Runtime, rates: RateLimits) -> type[APIRoute]:
                 except RequestValidationError as problem:
                     answer = problem_response(invalid(problem))
                 answer.headers.update(allowance.headers)
-                return await _packed(request, answer)
+                return await _packed(request, _tagged(request, answer))
 
             return handle
 
     return Guarded
 
 
-def caller(request: Request) -> Caller:
+def asker(request: Request) -> Scope:
     """Who sends a request that a guarded route let through."""
-    found: Caller = request.state.caller
+    found: Scope = request.state.scope
     return found
 
 
@@ -92,14 +88,34 @@ class _Parsed(Request):
         return self._value
 
 
-def _admit(caller: Caller, action: Action, allowance: Allowance) -> None:
+def _admit(scope: Scope, permission: Permission | None, allowance: Allowance) -> None:
     if not allowance.is_allowed:
         raise TooManyRequests(
-            f"Key {caller.key.prefix} sent more than {allowance.limit:,} requests in {WINDOW_S} s; send the next one "
+            f"{scope.actor} sent more than {allowance.limit:,} requests in {WINDOW_S} s; send the next one "
             f"in {allowance.wait_s:.3g} s.",
             wait_s=allowance.wait_s,
         )
-    caller.require(action)
+    if permission is not None:
+        require(scope, permission)
+
+
+def _tagged(request: Request, answer: Response) -> Response:
+    """The answer with a tag of its content, or 304 when the client has that content."""
+    body = getattr(answer, "body", b"")
+    if request.method != "GET" or answer.status_code != HTTPStatus.OK or not body:
+        return answer
+    # Weak: the same content travels compressed or plain.
+    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    has = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    if tag.removeprefix("W/") in has or "*" in has:
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers | dict(_limits(answer)))
+    answer.headers.update(headers)
+    return answer
+
+
+def _limits(answer: Response) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers.items() if name.startswith("ratelimit")]
 
 
 def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str]]:
@@ -108,7 +124,7 @@ def _parameters(route: APIRoute) -> tuple[frozenset[str], frozenset[str]]:
         model = parameter.field_info.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
             return names_of(model)
-    return frozenset(p.alias for p in route.dependant.query_params), frozenset()
+    return frozenset(parameter.alias for parameter in route.dependant.query_params), frozenset()
 
 
 async def _packed(request: Request, answer: Response) -> Response:
