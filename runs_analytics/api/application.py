@@ -15,6 +15,7 @@ from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.api.problems import install_handlers
 from runs_analytics.api.rates import RateLimits
+from runs_analytics.api.run_routes import runs_list_router
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.api.usage_routes import usage_router
@@ -39,7 +40,8 @@ def create_api(runtime: Runtime, metrics: Metrics, *, requests: int = REQUESTS) 
     api.include_router(authorizations_router(runtime))
     api.include_router(limits_router(runtime))
     serving = Serving(runtime, RateLimits(requests), ReadingLane())
-    api.include_router(usage_router(serving))
+    for router in (usage_router, runs_list_router):
+        api.include_router(router(serving))
     check_access(api)
     install_handlers(api)
     _describe_key(api)

@@ -69,7 +69,7 @@ ZoneText = Annotated[
 Values = Annotated[list[Text], Field(max_length=MAX_VALUES)]
 
 
-def limit(most: int) -> Any:
+def row_limit(most: int) -> Any:
     """The type of a `limit` parameter from 1 to `most`."""
     return Annotated[
         int,
