@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from runs_analytics.api.access import check_access
 from runs_analytics.api.answers import Serving
 from runs_analytics.api.authorizations import authorizations_router
+from runs_analytics.api.credit_routes import credits_router
 from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
@@ -40,7 +41,7 @@ def create_api(runtime: Runtime, metrics: Metrics, *, requests: int = REQUESTS) 
     api.include_router(authorizations_router(runtime))
     api.include_router(limits_router(runtime))
     serving = Serving(runtime, RateLimits(requests), ReadingLane())
-    for router in (usage_router, runs_list_router):
+    for router in (usage_router, runs_list_router, credits_router):
         api.include_router(router(serving))
     check_access(api)
     install_handlers(api)
