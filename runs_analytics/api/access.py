@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from runs_analytics.roles import Permission
 
@@ -53,6 +53,12 @@ def check_access(api: FastAPI) -> None:
     Raises:
         RuntimeError: naming the operation.
     """
-    for route in api.routes:
-        if isinstance(route, APIRoute) and route.name not in ACCESS:
+    for route in operations(api):
+        if route.name not in ACCESS:
             raise RuntimeError(f"The operation {route.name} at {route.path} has no entry in ACCESS.")
+
+
+def operations(api: FastAPI) -> list[APIRoute]:
+    """Every operation of the API, those of included routers too."""
+    found = (context.original_route for context in iter_route_contexts(api.routes))
+    return [route for route in found if isinstance(route, APIRoute)]
