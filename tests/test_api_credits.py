@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 from collections.abc import Iterator
 from decimal import Decimal
 
@@ -135,3 +137,46 @@ def test_odd_bodies_are_refused_and_change_nothing(api: Api, body: bytes) -> Non
     assert done.status_code in (400, 413), done.text
     assert done.headers["content-type"] == "application/problem+json"
     assert api.get("ledger")["entries"] == []
+
+
+def test_a_packed_body_is_read_and_one_that_swells_is_not(api: Api) -> None:
+    headers = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
+    swollen = gzip.compress(b'{"credits": "1", "note": "' + b" " * 200_000_000 + b'"}')
+    for body, status in (
+        (gzip.compress(b'{"credits": "12"}'), 201),
+        (swollen, 413),
+        (swollen[: len(swollen) // 2], 413),
+        (b'{"credits": "1"}', 400),
+        (gzip.compress(gzip.compress(b'{"credits": "1"}')), 400),
+    ):
+        key = {"Idempotency-Key": hashlib.sha256(body).hexdigest()}
+        done = api.request("POST", "grants", key=api.admin, headers=headers | key, content=body)
+        assert done.status_code == status, done.text
+    assert api.get("balance")["settled"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "status"),
+    [
+        ("Content-Type", "text/plain", 415),
+        ("Content-Type", "application/json; charset=utf-16", 415),
+        ("Content-Encoding", "br", 415),
+        ("Idempotency-Key", "x" * 256, 400),
+        ("Idempotency-Key", "a b", 400),
+    ],
+)
+def test_odd_headers_are_refused(api: Api, name: str, value: str, status: int) -> None:
+    headers = {"Idempotency-Key": "k", "Content-Type": "application/json", name: value}
+    done = api.request("POST", "grants", key=api.admin, headers=headers, content=b'{"credits": "1"}')
+    assert done.status_code == status, done.text
+
+
+def test_a_long_answer_is_packed_for_those_who_take_it(api: Api) -> None:
+    for number in range(20):
+        api.act("POST", "grants", {"credits": "1"}, once=f"k{number}")
+    packed = api.request("GET", "ledger", headers={"Accept-Encoding": "gzip"})
+    plain = api.request("GET", "ledger", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.json() == plain.json()
+    assert packed.headers["ETag"] == plain.headers["ETag"]

@@ -38,7 +38,7 @@ from runs_analytics.api.answers import (
     place_in,
     shape,
 )
-from runs_analytics.api.queries import CursorText, Query, row_limit
+from runs_analytics.api.queries import CursorText, Query, Rows
 from runs_analytics.api.route import asker
 from runs_analytics.control import ledger, ledger_lines, plans
 from runs_analytics.control.ledger_lines import Entry
@@ -47,7 +47,6 @@ from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.grants import GRANT_KINDS, Grant
 from runs_analytics.vocabulary import MAX_TEXT
 
-MAX_ROWS: Final = 500
 MAX_REFUNDS: Final = 1_000
 
 _GRANT: Final = shape(
@@ -84,7 +83,6 @@ _BALANCE: Final = shape(
     allowance=nullable(shape(id=TEXT, amount=AMOUNT, left=AMOUNT, expires_at=nullable(MOMENT))),
 )
 
-Rows = row_limit(MAX_ROWS)
 GrantId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 EntryNumber = Annotated[int, Field(ge=1, le=2**53)]
 

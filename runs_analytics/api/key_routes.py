@@ -43,14 +43,12 @@ _KEY: Final[dict[str, Any]] = {
     "expires_at": nullable(MOMENT),
     "revoked_at": nullable(MOMENT),
 }
+_SUBJECTS: Final = ("runs", "by-day", *(f"by-{dimension}" for dimension in DIMENSIONS))
 _FORMATS: Final = ("csv", "json", "parquet", "xlsx")
 _CHUNK_BYTES: Final = 1 << 16
 
 Prefix = Annotated[str, Path(pattern=r"^[a-z0-9]{8}$")]
-Subject = Annotated[
-    Literal[("runs", "by-day", *(f"by-{dimension}" for dimension in DIMENSIONS))],  # type: ignore[misc]
-    Path(),
-]
+Subject = Annotated[Literal[_SUBJECTS], Path()]  # type: ignore[valid-type]
 
 
 class NewKey(Given):

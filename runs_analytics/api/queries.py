@@ -20,6 +20,9 @@ MAX_QUERY_BYTES: Final = 16_384
 MAX_VALUES: Final = 100
 """Most values of one filter in an address."""
 
+MAX_ROWS: Final = 500
+"""Most rows of one answer."""
+
 CURSOR: Final = "cursor"
 PAGING: Final = frozenset({CURSOR, "limit"})
 """Parameters that choose a part of an answer, and not which answer it is."""
@@ -69,13 +72,7 @@ ZoneText = Annotated[
 Values = Annotated[list[Text], Field(max_length=MAX_VALUES)]
 
 
-def row_limit(most: int) -> Any:
-    """The type of a `limit` parameter from 1 to `most`."""
-    return Annotated[
-        int,
-        BeforeValidator(_whole),
-        Field(ge=1, le=most, description="At most so many rows."),
-    ]
+Rows = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_ROWS, description="At most so many rows.")]
 
 
 class Query(BaseModel):

@@ -30,7 +30,7 @@ from runs_analytics.api.answers import (
     place_in,
     shape,
 )
-from runs_analytics.api.queries import CursorText, OptionalText, Query, SelectionQuery, row_limit
+from runs_analytics.api.queries import CursorText, OptionalText, Query, Rows, SelectionQuery
 from runs_analytics.api.route import asker
 from runs_analytics.api.usage_routes import selected
 from runs_analytics.errors import BadRequest, NotFound
@@ -38,7 +38,6 @@ from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.price_book import PriceBook
 from runs_analytics.vocabulary import DIMENSIONS, MAX_TEXT, QUANTITIES
 
-MAX_ROWS: Final = 500
 _SORTS: Final = ("started_at", "duration", "credits", "cost", "input_tokens", "output_tokens")
 _COLUMNS: Final[dict[str, Sort]] = {
     "duration": "duration_us",
@@ -78,7 +77,6 @@ _DETAIL: Final = shape(
     children=list_of(shape(**_RUN)),
 )
 
-Rows = row_limit(MAX_ROWS)
 RunId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 
 
@@ -128,12 +126,12 @@ def _page(serving: Serving, request: Request, query: RunsQuery) -> dict[str, Any
     asked, selection = selected(serving, request, query)
     name = list_name(asker(request), "list_runs", query)
     place = place_in(serving, name, query.cursor)
-    sort: Sort = _COLUMNS.get(query.sort, query.sort)  # type: ignore[arg-type]
+    sort: Sort = _COLUMNS.get(query.sort, query.sort)
     descending = query.order == "desc"
     frame = history.after(
         asked,
         selection,
-        place and Place(_ref(place[0]), place[1]),
+        None if place is None else Place(RunRef.parse(place[0]), place[1]),
         rows=query.limit + 1,
         sort=sort,
         descending=descending,
@@ -222,10 +220,6 @@ def _rating(book: PriceBook, row: dict[str, Any]) -> dict[str, Any] | None:
 def _state(row: dict[str, Any]) -> dict[str, Any]:
     times = {name: moment(row[name]) for name in ("started_at", "ended_at", "ingested_at")}
     return {"status": row["status"], **times, "credits": amount(row["credits_nano"])}
-
-
-def _ref(text: str) -> RunRef:
-    return RunRef.parse(text)
 
 
 def _ref_of(row: dict[str, Any]) -> RunRef:

@@ -99,7 +99,7 @@ def usage_router(serving: Serving) -> APIRouter:
     async def get_usage_over_time(request: Request, query: Annotated[OverTimeQuery, InQuery()]) -> Response:
         def ask() -> Any:
             asked, selection = selected(serving, request, query)
-            frame = usage.over_time(asked, selection, query.grain, query.by or None)  # type: ignore[arg-type]
+            frame = usage.over_time(asked, selection, query.grain, query.by or None)
             return {
                 "range": _range(asked, selection),
                 "grain": query.grain,
