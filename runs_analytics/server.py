@@ -93,6 +93,7 @@ class ServedRuntime:
 
     def __init__(self, running: Running) -> None:
         stores = running.stores
+        self.stores = stores
         self.clock: Clock = stores.clock
         self.control: ControlStore = stores.control
         self.warehouse: Warehouse = stores.warehouse
@@ -123,7 +124,7 @@ def create_app(running: Running) -> Any:
 
     doors = [Middleware(Door, stores=running.stores)]
     pages = st.App(str(APP), routes=routes, middleware=doors, lifespan=lifespan)
-    api = create_api(runtime, metrics)
+    api = create_api(runtime, metrics, requests=running.stores.settings.api_requests)
     express = Express(api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=MAX_BODY_BYTES)
     return SecurityHeaders(ApiFirst(express, pages))
 

@@ -51,6 +51,11 @@ SETTINGS: Final = (
     Setting("RUNS_THREADS", "0", "Threads that DuckDB may use; 0: one per core."),
     Setting("RUNS_PAYLOAD_BYTES", "65536", "Size cap of each payload field in bytes."),
     Setting("RUNS_ARCHIVE_SECONDS", "30", "Seconds between two moves of applied runs into the archive."),
+    Setting(
+        "RUNS_API_REQUESTS",
+        "600",
+        "API requests a minute of one key, besides sending runs and asking whether one may start.",
+    ),
     Setting("RUNS_CLOCK_FILE", "", "File that holds the current moment, for tests."),
     Setting("RUNS_CRASH_AT", "", "Named point at which the process ends at once, for tests."),
 )
@@ -71,6 +76,9 @@ class Settings:
     threads: int = 0
     payload_bytes: int = 65_536
     archive_seconds: float = 30.0
+    api_requests: int = 600
+    """A minute, of one key."""
+
     public_url: str = ""
     """Without a slash at its end; empty: as the browser addressed the server."""
 
@@ -119,6 +127,7 @@ class Settings:
             threads=_integer(text, "RUNS_THREADS"),
             payload_bytes=_integer(text, "RUNS_PAYLOAD_BYTES"),
             archive_seconds=_number(text, "RUNS_ARCHIVE_SECONDS"),
+            api_requests=_integer(text, "RUNS_API_REQUESTS"),
             public_url=_web_address(text, "RUNS_PUBLIC_URL"),
             oidc_issuer=_web_address(text, "RUNS_OIDC_ISSUER"),
             oidc_client_id=text["RUNS_OIDC_CLIENT_ID"],

@@ -123,21 +123,8 @@ class Stores:
         self, scope: Scope, kind: Literal["credits", "cost"], version: PriceVersion
     ) -> PriceVersion:
         """Append a version to a book; it gets the book's next number."""
-
-        def add(connection: Connection) -> PriceVersion:
-            number = next_price_version(connection, scope, kind)
-            numbered = PriceVersion(number, version.valid_from, version.prices, version.credit_rate)
-            append_price_version(
-                connection,
-                scope,
-                kind,
-                valid_from=numbered.valid_from,
-                body=numbered.to_json(),
-                now=self.clock(),
-            )
-            return numbered
-
-        return self.control.write(add)
+        now = self.clock()
+        return self.control.write(lambda c: append_to_book(c, scope, kind, version, now=now))
 
     # -- imports ---------------------------------------------------------------------------------
 
@@ -308,6 +295,23 @@ def warehouse_config(settings: Settings) -> WarehouseConfig:
         lake_catalog=settings.lake_catalog,
         lake_data=settings.lake_data,
     )
+
+
+def append_to_book(
+    connection: Connection,
+    scope: Scope,
+    kind: Literal["credits", "cost"],
+    version: PriceVersion,
+    *,
+    now: datetime,
+) -> PriceVersion:
+    """Append a version to a book under the book's next number."""
+    number = next_price_version(connection, scope, kind)
+    numbered = PriceVersion(number, version.valid_from, version.prices, version.credit_rate)
+    append_price_version(
+        connection, scope, kind, valid_from=numbered.valid_from, body=numbered.to_json(), now=now
+    )
+    return numbered
 
 
 def accounts(stores: Stores) -> tuple[Account, ...]:

@@ -52,6 +52,7 @@ class Server:
 
     def __init__(self, control: ControlStore) -> None:
         self.setting = Setting(control)
+        self.stores: Any = None
         self.control, self.accepter = control, self.setting.accepter
         self.keyring = Keyring(control)
         self.warehouse: Any = FakeWarehouse()

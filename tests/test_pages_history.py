@@ -16,6 +16,8 @@ from warehouse_fixtures import CREDITS, NOW, SCOPE, make_runs
 
 from runs_analytics.analytics import history, usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.rating_lines import lines_of
+from runs_analytics.analytics.stretches import stretches
 from runs_analytics.control.accounts import create_account
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.run_frame import CUT_MARK, RUN_SCHEMA
@@ -23,9 +25,9 @@ from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
 from runs_analytics.ui.runs_payload import pretty
-from runs_analytics.ui.runs_rating import lines_of, shown_lines
+from runs_analytics.ui.runs_rating import shown_lines
 from runs_analytics.ui.runs_rows import shown_run, started_text
-from runs_analytics.ui.runs_search import Search, stretches
+from runs_analytics.ui.runs_search import Search
 
 RANGE = {"from_": "2026-06-01", "to": "2026-06-14"}
 SELECTED = Selection(datetime(2026, 6, 1).date(), datetime(2026, 6, 14).date(), "Europe/Berlin")  # noqa: DTZ001

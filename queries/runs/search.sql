@@ -13,5 +13,7 @@ WITH matching AS (
 SELECT facts.* EXCLUDE (account)
 FROM facts
 SEMI JOIN matching USING (day, started_at, id_hash)
+WHERE started_at < $before_started_at::TIMESTAMP
+    OR (started_at = $before_started_at::TIMESTAMP AND id_hash < $before_id_hash::BIGINT)
 ORDER BY started_at DESC, id_hash DESC
 LIMIT $rows

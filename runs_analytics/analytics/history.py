@@ -15,6 +15,7 @@ from runs_analytics.analytics.plan import naive_utc, plan, utc_day_params
 from runs_analytics.errors import BadRequest, NotFound
 from runs_analytics.selection import Selection
 from runs_analytics.warehouse.hashing import id_text, md5_pair
+from runs_analytics.zones import quarter_hour_of
 
 Sort = Literal[
     "started_at", "duration_us", "credits_nano", "cost_nano", "input_tokens", "output_tokens",
@@ -27,6 +28,9 @@ MAX_SKIP: Final = 100_000
 
 EXPORT_PART_RUNS: Final = 100_000
 """Runs that an export sorts at a time."""
+
+NO_QUARTER_HOUR: Final = 2**31 - 1
+"""After every quarter-hour that runs can have."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 UTC_START: Final = EPOCH.date()
@@ -68,6 +72,19 @@ class RunRef:
             "started_at": started_at,
             "id_hash": self.id_hash,
         }
+
+
+FIRST_REF: Final = RunRef(datetime(9999, 12, 31, tzinfo=UTC), (1 << 63) - 1)
+"""Before every run in the order of the list, which is newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in an ordered list a run stands; the list goes on behind it whatever comes in."""
+
+    ref: RunRef
+    rank: int | None = None
+    """What the list is ordered by, negative where largest comes first; None: the run has no such value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,44 @@ def page(
     )
 
 
+def after(
+    ask: Ask,
+    selection: Selection,
+    place: Place | None,
+    *,
+    rows: int = PAGE_ROWS,
+    sort: Sort = "started_at",
+    descending: bool = True,
+) -> pl.DataFrame:
+    """The runs that follow a place of the list, or its first ones; any depth costs the same.
+
+    Args:
+        ask: who asks.
+        selection: which runs.
+        place: `place_of` the last run that was seen, under the same order.
+        rows: at most so many.
+        sort: the column that orders them; ties by start, newest first; runs without the value come last.
+        descending: the order's direction.
+    """
+    params = _row_params(ask, selection, None) | {"rows": rows}
+    ref = place.ref if place else FIRST_REF
+    params |= {"before_started_at": naive_utc(ref.started_at), "before_id_hash": ref.id_hash}
+    if sort == "started_at" and descending:
+        params["newest_quarter_hour"] = quarter_hour_of(ref.started_at) if place else NO_QUARTER_HOUR
+        return ask.warehouse.frame("runs/newest_after", params, facts="run_rows")
+    params |= {"sort": sort, "descending": descending}
+    params |= {"is_first": place is None, "rank": place.rank if place else None}
+    return ask.warehouse.frame("runs/sorted_after", params, facts="run_rows")
+
+
+def place_of(row: dict[str, Any], sort: Sort, *, descending: bool) -> Place:
+    """Where a row of `after` stands in its list."""
+    started_at = row["started_at"].replace(tzinfo=UTC)
+    value = (started_at - EPOCH) // timedelta(microseconds=1) if sort == "started_at" else row[sort]
+    rank = None if value is None else -value if descending else value
+    return Place(RunRef(started_at, row["id_hash"]), rank)
+
+
 def quarter_hours(ask: Ask, selection: Selection, seq_max: int | None = None) -> pl.DataFrame:
     """How many runs each quarter-hour UTC has, newest first: `quarter_hour`, `runs`."""
 
@@ -150,7 +205,7 @@ def search(
     text: str,
     *,
     rows: int = PAGE_ROWS,
-    before: datetime | None = None,
+    before: RunRef | None = None,
     ticket: str | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Runs whose input, output or error holds a text, newest first, frame by frame as they are found.
@@ -163,13 +218,14 @@ def search(
         selection: which runs.
         text: what to look for; upper and lower case are the same.
         rows: stop after so many matches.
-        before: only runs that started before; to go on after an earlier search.
+        before: only runs that follow this one in the list; to go on after an earlier search.
         ticket: a name under which the search can be cancelled.
     """
     params = _row_params(ask, selection, None)
     first, last = params["start_utc_day"], params["stop_utc_day"]
-    if before is not None:
-        last = min(last, before.date())
+    ref = before or FIRST_REF
+    params |= {"before_started_at": naive_utc(ref.started_at), "before_id_hash": ref.id_hash}
+    last = min(last, ref.started_at.date())
     step, left = 1, rows
     while last >= first and left > 0:
         start = max(first, last - timedelta(days=step - 1))
@@ -181,8 +237,6 @@ def search(
             facts="run_rows",
             ticket=ticket,
         )
-        if before is not None:
-            found = found.filter(pl.col("started_at") < naive_utc(before))
         left -= found.height
         yield found
         last, step = start - timedelta(days=1), min(step * 2, 32)
@@ -218,12 +272,14 @@ def one(ask: Ask, ref: RunRef) -> RunDetail:
     )
 
 
-def find(ask: Ask, run_id: str, *, rows: int = 20) -> pl.DataFrame:
-    """The runs that carry an id as it was sent in, under any source: `started_at`, `id_hash`, `id`, `source`."""
-    sources = ask.warehouse.frame("values/by_dimension", {"account": ask.scope.account}).filter(
-        pl.col("dimension") == "source"
-    )["value"]
-    hashes = [md5_pair(id_text(source, run_id))[0] for source in sources]
+def find(ask: Ask, run_id: str, *, source: str | None = None, rows: int = 20) -> pl.DataFrame:
+    """The runs that carry an id as it was sent in, under one source or any: `started_at`, `id_hash`, `id`, `source`."""
+    if source is None:
+        values = ask.warehouse.frame("values/by_dimension", {"account": ask.scope.account})
+        sources = values.filter(pl.col("dimension") == "source")["value"].to_list()
+    else:
+        sources = [source]
+    hashes = [md5_pair(id_text(name, run_id))[0] for name in sources]
     return ask.warehouse.frame(
         "runs/by_id", {"account": ask.scope.account, "id": run_id, "id_hashes": hashes, "rows": rows}
     )
@@ -289,6 +345,6 @@ def _seek(counts: pl.DataFrame, skip: int) -> tuple[int, int]:
     before = counts.with_columns((pl.col("runs").cum_sum() - pl.col("runs")).alias("newer"))
     reached = before.filter(pl.col("newer") <= skip)
     if reached.is_empty():
-        return 2**31 - 1, skip
+        return NO_QUARTER_HOUR, skip
     last = reached.row(-1, named=True)
     return int(last["quarter_hour"]), skip - int(last["newer"])

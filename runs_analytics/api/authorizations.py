@@ -76,7 +76,7 @@ def authorizations_router(runtime: Runtime) -> APIRouter:
     @router.get(
         "/v1/authorizations/{run_id}",
         summary="What was answered to a run that asked",
-        responses=_responses(200, 401, 402, 403, 404, 429, 503),
+        responses=_responses(200, 400, 401, 402, 403, 404, 429, 503),
         openapi_extra=security,
     )
     async def get_authorization(
@@ -91,7 +91,7 @@ def authorizations_router(runtime: Runtime) -> APIRouter:
         "/v1/authorizations/{run_id}",
         summary="Free the hold of a run that will not happen",
         status_code=204,
-        responses=_responses(401, 403, 404, 409, 503, 507),
+        responses=_responses(400, 401, 403, 404, 409, 503, 507),
         openapi_extra=security,
     )
     async def delete_authorization(

@@ -109,7 +109,7 @@ def limits_router(runtime: Runtime) -> APIRouter:
         "/v1/limits/{limit_id}",
         summary="Take a limit away; what it refused stays on record",
         status_code=204,
-        responses=_responses(401, 403, 404, 503, 507),
+        responses=_responses(400, 401, 403, 404, 503, 507),
         openapi_extra=security,
     )
     async def delete_limit(request: Request, limit_id: LimitId) -> Response:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
@@ -29,6 +31,26 @@ _SERVER_DETAIL: Final = "The server failed; its log says why. Nothing of this re
 _log = logging.getLogger(__name__)
 
 
+class Unprocessable(BadRequest):
+    """Every part is of its form, but together they make no sense, or name something that does not exist."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY.value
+    code = "unprocessable"
+
+
+class TooManyRequests(RunsError):
+    """The caller asks more than is answered at the moment."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS.value
+    exit_code = 6
+    code = "rate_limited"
+
+    def __init__(self, message: str, *, wait_s: float) -> None:
+        super().__init__(message)
+        self.wait_s = wait_s
+        """After which the same request may be answered."""
+
+
 class UnsupportedMedia(BadRequest):
     """A content type or encoding that is not read."""
 
@@ -42,6 +64,8 @@ def problem_response(error: RunsError) -> Response:
     headers = {}
     if status in _RETRY_S:
         headers["Retry-After"] = _RETRY_S[status]
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(math.ceil(error.wait_s))
     if status == Unauthenticated.status:
         headers["WWW-Authenticate"] = "Bearer"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -63,6 +87,10 @@ def install_handlers(api: FastAPI) -> None:
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_")
         return _response(error.status_code, code, str(error.detail), dict(error.headers or {}))
 
+    @api.exception_handler(RequestValidationError)
+    async def _on_invalid(_: Request, error: RequestValidationError) -> Response:
+        return problem_response(invalid(error))
+
     @api.exception_handler(ClientDisconnect)
     async def _on_disconnect(_: Request, error: ClientDisconnect) -> Response:
         return problem_response(BadRequest(UNREADABLE))
@@ -70,6 +98,14 @@ def install_handlers(api: FastAPI) -> None:
     @api.exception_handler(Exception)
     async def _on_failure(_: Request, error: Exception) -> Response:
         return problem_response(RunsError(repr(error)))
+
+
+def invalid(error: RequestValidationError) -> BadRequest:
+    """What is wrong first in a request that is not of the form that the description gives."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    words = first["msg"].removeprefix("Value error, ")
+    return BadRequest(f"{place}: {words[:1].lower()}{words[1:]}.", field=place, value=first.get("input"))
 
 
 def problem_schema() -> dict[str, Any]:

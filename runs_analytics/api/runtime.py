@@ -10,11 +10,16 @@ from runs_analytics.control.keys import Keyring
 from runs_analytics.control.store import ControlStore
 from runs_analytics.ingest.accept import Accepter
 from runs_analytics.ingest.authorize import Authorizer
+from runs_analytics.stores import Stores
 from runs_analytics.warehouse.store import Warehouse
 
 
 class Runtime(Protocol):
     """The open stores of one process; whoever builds the server provides it."""
+
+    @property
+    def stores(self) -> Stores:
+        """Everything below; questions and administration go through it."""
 
     @property
     def control(self) -> ControlStore:

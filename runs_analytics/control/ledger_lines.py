@@ -191,15 +191,27 @@ def entries(
     return tuple(_read_entry(row) for row in rows)
 
 
-def all_grants(connection: sa.Connection, scope: Scope, *, limit: int = 200) -> list[tuple[Grant, int, str]]:
-    """The newest grants of the account with the billionths left of each and their notes, newest first."""
+def all_grants(
+    connection: sa.Connection, scope: Scope, *, limit: int = 200, after: tuple[datetime, str] | None = None
+) -> list[tuple[Grant, int, str]]:
+    """The newest grants of the account with the billionths left of each and their notes, newest first.
+
+    Args:
+        limit: at most so many.
+        after: start and id of the grant that these follow.
+    """
+    follows: sa.ColumnElement[bool] = sa.true()
+    if after is not None:
+        effective_at, grant_id = after
+        is_later = (grants.c.effective_at == effective_at) & (grants.c.id > grant_id)
+        follows = (grants.c.effective_at < effective_at) | is_later
     query = (
         sa.select(grants, grant_balances.c.left_nano)
         .join(
             grant_balances,
             (grant_balances.c.account == grants.c.account) & (grant_balances.c.grant_id == grants.c.id),
         )
-        .where(grants.c.account == scope.account)
+        .where(grants.c.account == scope.account, follows)
         .order_by(grants.c.effective_at.desc(), grants.c.id)
         .limit(limit)
     )

@@ -8,6 +8,7 @@ import streamlit as st
 
 from runs_analytics.analytics import pricing
 from runs_analytics.analytics.pricing import Edition
+from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.exports.document import Column
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.price_book import (
@@ -27,7 +28,7 @@ from runs_analytics.ui import parts, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.runs_rating import lines_of, measure_title
+from runs_analytics.ui.runs_rating import measure_title
 from runs_analytics.ui.tables import ShownTable, grid
 from runs_analytics.ui.words import DIMENSION_TITLES
 from runs_analytics.vocabulary import NANO, NONE, QUANTITIES

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
 from runs_analytics.analytics import rerating
 from runs_analytics.analytics.history import RunRef
+from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.errors import NotFound
-from runs_analytics.money.price_book import DURATION_S, RUN, UNIT_PREFIX, BookKind, PriceBook, PriceVersion
+from runs_analytics.money.price_book import DURATION_S, RUN, UNIT_PREFIX, BookKind, PriceBook
 from runs_analytics.money.price_parts import TIERED_FORMS
-from runs_analytics.money.rating import MINIMUM, RatingLine, explain
+from runs_analytics.money.rating import MINIMUM, RatingLine
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts
 from runs_analytics.ui.runs_detail import OpenRun
@@ -39,22 +40,6 @@ def rating(run: OpenRun) -> None:
     else:
         _part(run, books.cost)
     _corrections(run, "cost")
-
-
-def lines_of(book: PriceBook, row: dict[str, Any]) -> tuple[PriceVersion, tuple[RatingLine, ...]] | None:
-    """The lines a run was rated with and their version; None when no price matched.
-
-    Raises:
-        NotFound: when the book does not have the version or price that the run keeps.
-    """
-    kind = book.kind
-    if row[f"{kind}_price"] is None:
-        return None
-    number = row[f"{kind}_version"]
-    version = next((v for v in book.versions if v.version == number), None)
-    if version is None:
-        raise NotFound(f"The {kind} price book has no version {number}.", value=number)
-    return version, explain(version, row[f"{kind}_price"], tuple(row[f"{kind}_lines"] or ()), row)
 
 
 def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str, str]]:

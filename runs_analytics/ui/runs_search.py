@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Final
 
 import polars as pl
 
-from runs_analytics.analytics import history, usage
+from runs_analytics.analytics import history
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.stretches import stretches
 from runs_analytics.selection import Selection
 from runs_analytics.ui.background import Background
 from runs_analytics.warehouse.store import Cancelled
 
 MOST_FOUND: Final = 1_000
-_STRETCH_RUNS: Final = 100_000
-"""About how many runs are searched between two looks at Cancel."""
-
-_STRETCH_DAYS: Final = 31
 _UNWATCHED_SECONDS: Final = 30.0
 
 
@@ -76,16 +72,3 @@ class Search(Background):
         if time.monotonic() - self.watched_at > _UNWATCHED_SECONDS:
             self.is_cancelled = True
         return self.is_cancelled or self.matches >= MOST_FOUND
-
-
-def stretches(ask: Ask, selection: Selection) -> Iterator[tuple[Selection, int]]:
-    """The Selection in parts of whole local days, newest first, each with its number of runs; empty days in none."""
-    days = usage.over_time(ask, selection, "day").select(pl.col("bucket").dt.date(), "runs")
-    newest, oldest, runs = None, None, 0
-    for day, count in days.filter(pl.col("runs") > 0).sort("bucket", descending=True).iter_rows():
-        if newest and oldest and (runs >= _STRETCH_RUNS or newest - day >= timedelta(_STRETCH_DAYS)):
-            yield replace(selection, start=oldest, end=newest, period=None), runs
-            newest, runs = None, 0
-        newest, oldest, runs = newest or day, day, runs + count
-    if newest and oldest:
-        yield replace(selection, start=oldest, end=newest, period=None), runs

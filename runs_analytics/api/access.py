@@ -1,0 +1,64 @@
+"""What a key must be allowed to do for each operation of the API: the one table that says so.
+
+An operation is named by its route's function. One without an entry stops the server at its start.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+
+from runs_analytics.roles import Permission
+
+ACCESS: Final[dict[str, Permission | None]] = {
+    "post_runs": "runs.send",
+    "post_authorization": "runs.authorize",
+    "get_authorization": "runs.authorize",
+    "delete_authorization": "runs.authorize",
+    "get_limits": None,
+    "put_limit": "limits.manage",
+    "delete_limit": "limits.manage",
+    "list_runs": "runs.read",
+    "get_run": "runs.read",
+    "get_usage": "runs.read",
+    "get_usage_by": "runs.read",
+    "get_usage_over_time": "runs.read",
+    "export_runs": "runs.export",
+    "list_members": "runs.read",
+    "get_balance": "credits.read",
+    "list_grants": "credits.read",
+    "list_ledger": "credits.read",
+    "add_grant": "credits.manage",
+    "void_grant": "credits.manage",
+    "top_up": "credits.manage",
+    "refund": "credits.manage",
+    "list_plans": "credits.read",
+    "get_subscription": "credits.read",
+    "change_plan": "credits.manage",
+    "get_prices": "prices.read",
+    "get_price_version": "prices.read",
+    "add_price_version": "prices.manage",
+    "list_keys": "keys.manage",
+    "create_key": "keys.manage",
+    "revoke_key": "keys.manage",
+}
+"""None: every key of the account."""
+
+
+def check_access(api: FastAPI) -> None:
+    """Refuse to start with an operation that the table does not name.
+
+    Raises:
+        RuntimeError: naming the operation.
+    """
+    for route in operations(api):
+        if route.name not in ACCESS:
+            raise RuntimeError(f"The operation {route.name} at {route.path} has no entry in ACCESS.")
+
+
+def operations(api: FastAPI) -> list[APIRoute]:
+    """Every operation of the API, those of included routers too."""
+    found = (context.original_route for context in iter_route_contexts(api.routes))
+    return [route for route in found if isinstance(route, APIRoute)]

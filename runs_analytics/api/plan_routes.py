@@ -1,0 +1,209 @@
+"""`/v1/plans`, `/v1/subscription`, `/v1/prices`: what an account pays for, and what its runs cost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal
+
+from fastapi import APIRouter, Body, Path, Request, Response
+
+from runs_analytics.analytics import credits as accounting
+from runs_analytics.api.acts import Given, IdempotencyKey, Name, act_once
+from runs_analytics.api.answers import (
+    AMOUNT,
+    FLAG,
+    INTEGER,
+    MOMENT,
+    TEXT,
+    Serving,
+    amount,
+    answer,
+    described,
+    list_of,
+    moment,
+    nullable,
+    shape,
+)
+from runs_analytics.api.route import asker
+from runs_analytics.control import plans
+from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
+from runs_analytics.control.writer import Connection
+from runs_analytics.errors import BadRequest, NotFound
+from runs_analytics.money.price_book import BOOK_KINDS, PriceBook, PriceVersion
+from runs_analytics.scope import Scope
+from runs_analytics.stores import append_to_book
+
+_PLAN: Final[dict[str, Any]] = {
+    "id": TEXT,
+    "name": TEXT,
+    "version": INTEGER,
+    "window": TEXT,
+    "allowance": AMOUNT,
+    "roll_over": AMOUNT,
+    "allows_overage": FLAG,
+    "overage_price": nullable(AMOUNT),
+    "price": nullable(AMOUNT),
+    "top_up": nullable(shape(threshold=AMOUNT, amount=AMOUNT, ceiling=AMOUNT)),
+}
+_SUBSCRIPTION: Final = nullable(shape(version=INTEGER, plan=shape(**_PLAN), starts_at=MOMENT, next_at=MOMENT))
+_VERSION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["version", "valid_from", "credit_rate", "prices"],
+    "properties": {
+        "version": INTEGER,
+        "valid_from": MOMENT,
+        "credit_rate": nullable(TEXT),
+        "prices": list_of({"type": "object"}),
+    },
+}
+
+BookName = Annotated[Literal[BOOK_KINDS], Path()]  # type: ignore[valid-type]
+VersionNumber = Annotated[int, Path(ge=1, lt=2**31)]
+NewVersion = Annotated[
+    dict[str, Any],
+    Body(
+        json_schema_extra={
+            "required": ["valid_from", "prices"],
+            "properties": {
+                "valid_from": MOMENT,
+                "credit_rate": nullable(TEXT),
+                "prices": list_of({"type": "object"}),
+            },
+        }
+    ),
+]
+
+
+class PlanChange(Given):
+    """The plan to be on from now."""
+
+    plan: Name
+
+
+def plans_router(serving: Serving) -> APIRouter:
+    """The routes of plans and prices."""
+    router = APIRouter(route_class=serving.route_class, tags=["Plans and prices"])
+    run, stores = serving.lane.run, serving.runtime.stores
+
+    @router.get(
+        "/v1/plans", **described("The newest version of each plan", shape(plans=list_of(shape(**_PLAN))))
+    )
+    async def list_plans(request: Request) -> Response:
+        found = await run(lambda: accounting.plans(stores, asker(request)))
+        return answer({"plans": [_plan(one) for one in found]})
+
+    @router.get(
+        "/v1/subscription", **described("The plan that the account is on", shape(subscription=_SUBSCRIPTION))
+    )
+    async def get_subscription(request: Request) -> Response:
+        def ask() -> Subscription | None:
+            with stores.control.read() as connection:
+                return current_subscription(connection, asker(request))
+
+        found = await run(ask)
+        return answer({"subscription": found and _subscription(found)})
+
+    @router.post(
+        "/v1/subscription",
+        **described(
+            "Put the account on the newest version of a plan, at once",
+            shape(subscription=_SUBSCRIPTION, given=AMOUNT, taken=AMOUNT, price=AMOUNT),
+            acts=True,
+        ),
+    )
+    async def change_plan(request: Request, body: PlanChange, key: IdempotencyKey) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
+
+        def act(connection: Connection) -> dict[str, Any]:
+            change = plans.subscribe(connection, scope, body.plan, now=now)
+            return {
+                "subscription": _subscription(change.subscription),
+                "given": amount(change.given_nano),
+                "taken": amount(change.taken_nano),
+                "price": amount(change.price_nano),
+            }
+
+        return await act_once(serving, request, key, {"act": "POST /v1/subscription", "plan": body.plan}, act)
+
+    _add_prices(router, serving)
+    return router
+
+
+def _add_prices(router: APIRouter, serving: Serving) -> None:
+    run, stores = serving.lane.run, serving.runtime.stores
+
+    def book_of(scope: Scope, kind: str) -> PriceBook:
+        books = stores.books(scope)
+        return books.credits if kind == "credits" else books.cost
+
+    @router.get(
+        "/v1/prices/{book}",
+        **described(
+            "The versions of a price book, oldest start first",
+            shape(
+                versions=list_of(
+                    shape(version=INTEGER, valid_from=MOMENT, credit_rate=nullable(TEXT), prices=INTEGER)
+                )
+            ),
+        ),
+    )
+    async def get_prices(request: Request, book: BookName) -> Response:
+        found = await run(lambda: book_of(asker(request), book))
+        versions = [v.to_json() | {"prices": len(v.prices)} for v in found.versions]
+        return answer({"versions": versions})
+
+    @router.get("/v1/prices/{book}/{version}", **described("One version with every price", _VERSION))
+    async def get_price_version(request: Request, book: BookName, version: VersionNumber) -> Response:
+        found = await run(lambda: book_of(asker(request), book))
+        for one in found.versions:
+            if one.version == version:
+                return answer(one.to_json())
+        raise NotFound(f"The {book} book has no version {version}.", field="version", value=version)
+
+    @router.post(
+        "/v1/prices/{book}", **described("Add the next version of a book", _VERSION, acts=True, status=201)
+    )
+    async def add_price_version(
+        request: Request, book: BookName, body: NewVersion, key: IdempotencyKey
+    ) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
+        if "version" in body:
+            raise BadRequest("The version gets the next number by itself; leave it out.", field="version")
+        version = PriceVersion.from_json(body | {"version": 1})
+        PriceBook(book, (version,))
+
+        def act(connection: Connection) -> dict[str, Any]:
+            return append_to_book(connection, scope, book, version, now=now).to_json()
+
+        content = {"act": "POST /v1/prices", "book": book, "version": version.to_json()}
+        return await act_once(serving, request, key, content, act, status=201)
+
+
+def _subscription(found: Subscription) -> dict[str, Any]:
+    plan = PlanVersion(found.plan, found.plan_version, found.starts_at, "")
+    return {
+        "version": found.version,
+        "plan": _plan(plan),
+        "starts_at": moment(found.starts_at),
+        "next_at": moment(found.next_at),
+    }
+
+
+def _plan(version: PlanVersion) -> dict[str, Any]:
+    plan, rule = version.plan, version.plan.top_up
+    return {
+        "id": plan.id,
+        "name": plan.name,
+        "version": version.version,
+        "window": plan.window,
+        "allowance": amount(plan.allowance_nano),
+        "roll_over": amount(plan.roll_over_nano),
+        "allows_overage": plan.allows_overage,
+        "overage_price": amount(plan.overage_price_nano),
+        "price": amount(plan.price_nano),
+        "top_up": rule
+        and {
+            "threshold": amount(rule.threshold_nano),
+            "amount": amount(rule.amount_nano),
+            "ceiling": amount(rule.ceiling_nano),
+        },
+    }
