@@ -65,6 +65,19 @@ def set_up(page: Page, server: Server) -> None:
     expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=60_000)
 
 
+def rested_text(page: Page) -> str:
+    """What a page says once it says the same for a second."""
+    said, same = "", 0
+    for _ in range(120):
+        page.wait_for_timeout(250)
+        now = page.locator("body").inner_text()
+        same = same + 1 if now == said else 0
+        said = now
+        if same >= 4 and not page.locator('[data-testid="stStatusWidget"]').count():
+            return said
+    raise AssertionError(f"the page goes on changing: {said[-500:]}")
+
+
 def install() -> None:
     """Try Debian's package, then Playwright's own browser."""
     if os.geteuid() == 0 and shutil.which("apt-get"):

@@ -65,7 +65,7 @@ def test_a_quoted_field_may_hold_line_breaks_and_lines_still_count(tmp_path: Pat
 
 def test_the_rows_before_the_cut_of_a_gzip_file_come_out(tmp_path: Path) -> None:
     lines = [HEADER, *(f"api,2026-11-01T10:00:00Z,{n},text {n * 7919 % 10007}" for n in range(5000))]
-    whole = gzip.compress("\n".join(lines).encode())
+    whole = gzip.compress("\n".join(lines).encode(), mtime=0)
     path = tmp_path / "runs.csv.gz"
     path.write_bytes(whole[: len(whole) // 2])
     found = import_file(path)
@@ -76,7 +76,7 @@ def test_the_rows_before_the_cut_of_a_gzip_file_come_out(tmp_path: Path) -> None
 
 
 def test_a_damaged_gzip_file_says_so(tmp_path: Path) -> None:
-    packed = bytearray(gzip.compress("\n".join([HEADER, *[GOOD] * 3]).encode() + b"\n"))
+    packed = bytearray(gzip.compress("\n".join([HEADER, *[GOOD] * 3]).encode() + b"\n", mtime=0))
     packed[-8] ^= 1
     path = tmp_path / "runs.csv.gz"
     path.write_bytes(packed)
@@ -202,8 +202,8 @@ def test_a_damaged_row_group_is_rejected_and_the_others_are_read(tmp_path: Path)
         ("report.pdf", b"%PDF-1.7", "export the table as CSV"),
         ("array.json", b'[{"service": "a"}]', "one JSON object per line"),
         ("binary.csv", b"\x01\x00\x02\x00\x03\x01\x00", "it is binary"),
-        ("packed.parquet.gz", gzip.compress(b"PAR1\x00\x00"), "unpack it first"),
-        ("nothing.csv.gz", gzip.compress(b"service")[:12], "cut off"),
+        ("packed.parquet.gz", gzip.compress(b"PAR1\x00\x00", mtime=0), "unpack it first"),
+        ("nothing.csv.gz", gzip.compress(b"service", mtime=0)[:12], "cut off"),
         ("quote.csv", b'"service,started_at\n', "The header line"),
     ],
 )
