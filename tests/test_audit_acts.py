@@ -34,6 +34,7 @@ from runs_analytics.control.people import (
 )
 from runs_analytics.control.plans import put_plan, subscribe
 from runs_analytics.control.prices import append_price_version
+from runs_analytics.control.rerates import Rerate, post_rerate
 from runs_analytics.control.sessions import end_sessions_of, start_session
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -42,6 +43,7 @@ from runs_analytics.money.grants import Grant
 from runs_analytics.money.limits import Limit
 from runs_analytics.money.plans import Plan
 from runs_analytics.scope import Scope
+from runs_analytics.selection import Selection
 
 pytest_plugins = ("control_fixtures",)
 
@@ -49,6 +51,7 @@ PEPPER = b"pepper"
 NEW = Scope("new", "cli")
 GRANT = Grant("g1", "purchase", 5 * 10**9, 100, NOW, None, NOW)
 LIMIT = Limit("l1", "team", "red", "day", "credits", 10**9, True)
+RERATE = Rerate("cost", 1, Selection(NOW.date(), NOW.date()), False, 0, 0, ())
 
 
 def _key(connection: Connection) -> str:
@@ -102,6 +105,12 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
     "price.add": (
         NONE,
         lambda c: append_price_version(c, ACME, "cost", valid_from=NOW, body={}, now=NOW),
+        ACME,
+        "cost 1",
+    ),
+    "price.rerate": (
+        (lambda c: append_price_version(c, ACME, "cost", valid_from=NOW, body={}, now=NOW),),
+        lambda c: post_rerate(c, ACME, RERATE, now=NOW),
         ACME,
         "cost 1",
     ),

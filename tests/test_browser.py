@@ -19,7 +19,7 @@ import openpyxl
 import polars as pl
 import pytest
 from browser import metric
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, expect
 from serving import Server
 from warehouse_fixtures import NOW, SCOPE, fill
 
@@ -73,9 +73,21 @@ def chromium() -> Iterator[Browser]:
         yield chromium
 
 
+@pytest.fixture(scope="module")
+def signed_in(chromium: Browser, site: Site) -> StorageState:
+    """What a browser keeps of the person who set the server up."""
+    context = chromium.new_context()
+    browser.set_up(context.new_page(), site.server)
+    state = context.storage_state()
+    context.close()
+    return state
+
+
 @pytest.fixture
-def page(chromium: Browser) -> Iterator[Page]:
-    context = chromium.new_context(viewport={"width": 1440, "height": 1040}, accept_downloads=True)
+def page(chromium: Browser, signed_in: StorageState) -> Iterator[Page]:
+    context = chromium.new_context(
+        viewport={"width": 1440, "height": 1040}, accept_downloads=True, storage_state=signed_in
+    )
     opened = context.new_page()
     opened.set_default_timeout(WAIT_MS)
     yield opened
@@ -114,7 +126,7 @@ def test_a_page_opens_without_an_error(site: Site, page: Page, name: str, width:
 
 
 def test_a_filter_changes_the_numbers_and_the_address_restores_them(
-    site: Site, page: Page, chromium: Browser
+    site: Site, page: Page, chromium: Browser, signed_in: StorageState
 ) -> None:
     page.goto(site.address("overview"))
     settle(page)
@@ -131,7 +143,7 @@ def test_a_filter_changes_the_numbers_and_the_address_restores_them(
     assert metric(page, "Agent runs") == f"{site.llm.agent_runs:,}"
     assert "service=LLM" in page.url
 
-    context = chromium.new_context(viewport={"width": 1440, "height": 1040})
+    context = chromium.new_context(viewport={"width": 1440, "height": 1040}, storage_state=signed_in)
     other = context.new_page()
     other.goto(page.url)
     settle(other)

@@ -33,6 +33,7 @@ def page() -> Iterator[Page]:
 
 
 def test_credits_are_bought_once_they_are_an_amount(server: Server, page: Page) -> None:
+    browser.set_up(page, server)
     page.goto(f"{server.address}/credits?account=acme")
     expect(page.get_by_text("This account keeps no ledger yet")).to_be_visible()
     page.get_by_role("button", name="Buy credits").click()

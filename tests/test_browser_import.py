@@ -78,6 +78,7 @@ def rest(page: Page) -> None:
 
 
 def test_a_real_log_comes_in_by_hand_and_its_totals_agree(server: Server, page: Page, tmp_path: Path) -> None:
+    browser.set_up(page, server)
     page.goto(f"{server.address}/data?account=acme")
     page.locator('input[type="file"]').set_input_files(LOG)
     page.get_by_text("Which column is what").wait_for()

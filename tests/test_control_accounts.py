@@ -192,7 +192,7 @@ def test_price_versions_count_up_by_account_and_book(control_store: ControlStore
         "UPDATE price_versions SET version = 2",
         "DELETE FROM price_versions",
         "INSERT OR REPLACE INTO price_versions SELECT * FROM price_versions",
-        "TRUNCATE price_versions",
+        "TRUNCATE price_versions CASCADE",
     ],
 )
 def test_price_versions_cannot_be_changed(control_store: ControlStore, change: str) -> None:

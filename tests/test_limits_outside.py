@@ -101,6 +101,7 @@ def test_a_limit_set_on_the_page_blocks_the_next_authorization(server: Server, c
     assert asking.post("/api/v1/authorizations", json={**ask, "id": "a"}).status_code == 200
     page: Page = chromium.new_page(viewport={"width": 1440, "height": 1040})
     page.set_default_timeout(30_000)
+    browser.set_up(page, server)
     page.goto(f"{server.address}/limits?account=acme")
     expect(page.get_by_text("This account has no limit yet.")).to_be_visible()
     page.get_by_role("button", name="New limit").click()

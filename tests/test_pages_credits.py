@@ -181,8 +181,10 @@ def test_overage_shows_its_price_and_money(stores: Stores) -> None:
         ledger.post_usage(connection, SCOPE, left + 40 * NANO, now=NOW, **seqs)  # type: ignore[arg-type]
 
     stores.control.write(act)
-    assert "Overage 40.0 credits at 0.0125 EUR each: €0.50" in texts(open_page("credits")).replace("\\", "")
+    shown = texts(open_page("credits")).replace("\\", "")
+    (overage,) = [line for line in shown.splitlines() if line.startswith("Overage")]
+    assert overage.startswith("Overage 40.0 credits at 0.0125 USD each: $0.50, charged when the month ends")
     december = datetime(2026, 11, 30, 23, tzinfo=UTC)
     assert credit.standing(stores, SCOPE, december).balance.overage_nano == 0
     notes = [entry.note for entry in credit.statement(stores, SCOPE)]
-    assert "overage of 40 credits at 0.0125 EUR: 0.5 EUR" in notes
+    assert "overage of 40 credits at 0.0125 USD: 0.5 USD" in notes

@@ -41,6 +41,27 @@ BOOK: dict[str, Any] = {
                         {"measure": "unit:images", "price": "4", "per": 1},
                     ],
                 },
+                {
+                    "id": "tiered",
+                    "priority": 20,
+                    "conditions": {},
+                    "components": [
+                        {
+                            "measure": "input_tokens",
+                            "per": 1_000,
+                            "form": "graduated",
+                            "tiers": [
+                                {"up_to": 1_000, "price": "0.2", "flat": "0"},
+                                {"up_to": None, "price": "0.1", "flat": "1"},
+                            ],
+                        },
+                        {"measure": "request_bytes", "price": "1", "per": 1_000_000, "form": "package"},
+                    ],
+                    "minimum": "0.5",
+                    "multipliers": [
+                        {"name": "fast", "factor": "1.5", "conditions": {}, "tags": ["speed=fast"]}
+                    ],
+                },
             ],
         }
     ],
@@ -74,6 +95,13 @@ def price(body: dict[str, Any]) -> dict[str, Any]:
     return version(body)["prices"][0]  # type: ignore[no-any-return]
 
 
+def tiered(body: dict[str, Any]) -> dict[str, Any]:
+    return version(body)["prices"][1]  # type: ignore[no-any-return]
+
+
+LATER = {"up_to": 2_000, "price": "0.3"}
+
+
 def component(body: dict[str, Any]) -> dict[str, Any]:
     return price(body)["components"][1]  # type: ignore[no-any-return]
 
@@ -81,6 +109,16 @@ def component(body: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spoil", "field", "reason"),
     [
+        (lambda b: tiered(b)["components"][0].update(price="1"), "price", "leave price out"),
+        (lambda b: tiered(b)["components"][0].update(form="step"), "form", "use one of: flat"),
+        (lambda b: tiered(b)["components"][0].update(form="flat"), "tiers", "Tiers are for"),
+        (lambda b: tiered(b)["components"][0].update(tiers=[]), "tiers", "0 tiers"),
+        (lambda b: tiered(b)["components"][0]["tiers"].pop(), "tiers", "The last tier"),
+        (lambda b: tiered(b)["components"][0]["tiers"].insert(0, LATER), "tiers", "end higher"),
+        (lambda b: tiered(b).update(minimum="-1"), "minimum", "use 0 to"),
+        (lambda b: tiered(b)["multipliers"][0].update(factor="1001"), "factor", "use 0 to 1000"),
+        (lambda b: tiered(b)["multipliers"][0].update(tags=[]), "conditions", "raise the prices"),
+        (lambda b: tiered(b)["multipliers"][0].update(tags=["fast"]), "tags", "write key=value"),
         (lambda b: b.update(kind="euros"), "kind", "credits or cost"),
         (lambda b: b.update(extra=1), "extra", "Unknown name 'extra'. The names are: kind, versions"),
         (lambda b: b.pop("versions"), "versions", "missing"),

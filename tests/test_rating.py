@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import ceil
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ from polars.testing import assert_frame_equal
 
 from runs_analytics.errors import BadRequest, Damaged, NotFound
 from runs_analytics.money.price_book import MEASURES, Component, Price, PriceBook, PriceVersion
+from runs_analytics.money.price_parts import Multiplier, Tier
 from runs_analytics.money.rating import RatingLine, explain, quantity, rate, rate_run
 from runs_analytics.money.rating_frame import rate_frame
 from runs_analytics.run_frame import PAYLOAD_FIELDS, RATED_SCHEMA, RUN_SCHEMA, empty_run_frame
@@ -209,6 +211,56 @@ def test_an_explanation_shows_what_each_line_was_made_from() -> None:
         explain(version, "chat", (1,), run)
 
 
+TENS = (Tier(10, Decimal(2)), Tier(20, Decimal(1), Decimal(5)), Tier(None, Decimal("0.5")))
+
+
+@pytest.mark.parametrize(
+    ("form", "tokens", "charged"),
+    [
+        ("graduated", 0, "0"),
+        ("graduated", 10, "20"),
+        ("graduated", 11, "26"),
+        ("graduated", 20, "35"),
+        ("graduated", 30, "40"),
+        ("volume", 0, "0"),
+        ("volume", 10, "20"),
+        ("volume", 11, "16"),
+        ("volume", 30, "15"),
+    ],
+)
+def test_tiers(form: Any, tokens: int, charged: str) -> None:
+    book = a_book(a_price("tiered", Component("input_tokens", form=form, tiers=TENS)))
+    assert rate(book, a_run(input_tokens=tokens), JANUARY).total_nano == Decimal(charged) * NANO
+
+
+@pytest.mark.parametrize(("size", "charged"), [(0, 0), (1, 3), (1_000_000, 3), (1_000_001, 6)])
+def test_packages_are_charged_whole(size: int, charged: int) -> None:
+    book = a_book(a_price("mb", Component("request_bytes", Decimal(3), 1_000_000, "package")))
+    assert rate(book, a_run(request_bytes=size), JANUARY).total_nano == charged * NANO
+
+
+def test_multipliers_come_before_the_minimum() -> None:
+    fast = Multiplier("fast", Decimal("1.5"), tags=("speed=fast",))
+    gold = Multiplier("gold", Decimal(2), (("team", ("gold",)),))
+    price = Price("p", 1, (), (Component("run", Decimal(1)),), Decimal(2), (fast, gold))
+    book = a_book(price)
+    for run, lines in (
+        (a_run(), (1, 1)),
+        (a_run(tags=["speed=fast"]), (Decimal("1.5"), Decimal("0.5"))),
+        (a_run(team="gold"), (2, 0)),
+        (a_run(team="gold", tags=["speed=fast"]), (3, 0)),
+        (a_run(team="gold", status="blocked"), (0, 0)),
+    ):
+        found = rate(book, run, JANUARY)
+        assert found.lines == tuple(line * NANO for line in lines)
+        assert found.total_nano == sum(found.lines)
+    explained = explain(book.versions[0], "p", (3 * NANO, 0), a_run(team="gold", tags=["speed=fast"]))
+    assert [(line.measure, line.factor) for line in explained] == [
+        ("run", Decimal(3)),
+        ("minimum", Decimal(1)),
+    ]
+
+
 # ---- Laws over random books and runs ----
 
 NAMES = st.sampled_from(["red", "blue", NONE])
@@ -220,11 +272,18 @@ PRICES = st.one_of(
     st.integers(0, 10**9).map(lambda digits: Decimal(digits).scaleb(-15)),
     st.integers(0, 10**18 - 1).map(lambda digits: Decimal(digits).scaleb(-18)),
 )
-COMPONENTS = st.builds(
-    Component,
-    st.sampled_from([*MEASURES, "unit:images", "unit:pages"]),
-    PRICES,
-    st.sampled_from([1, 3, 7, 1_000, 1_000_000, 10**12]),
+PRICED = st.sampled_from([*MEASURES, "unit:images", "unit:pages"])
+PERS = st.sampled_from([1, 3, 7, 1_000, 1_000_000, 10**12])
+TIERS = st.builds(
+    lambda bounds, prices, flats: tuple(map(Tier, (*sorted(bounds), None), prices, flats)),
+    st.sets(st.integers(1, 20_000), max_size=3),
+    st.lists(PRICES, min_size=4, max_size=4),
+    st.lists(PRICES, min_size=4, max_size=4),
+)
+COMPONENTS = st.one_of(
+    st.builds(Component, PRICED, PRICES, PERS),
+    st.builds(Component, PRICED, PRICES, PERS, st.just("package")),
+    st.builds(Component, PRICED, st.just(Decimal()), PERS, st.sampled_from(["graduated", "volume"]), TIERS),
 )
 CONDITIONS = st.dictionaries(
     st.sampled_from(["service", "feature", "model", "kind"]),
@@ -233,20 +292,34 @@ CONDITIONS = st.dictionaries(
 ).map(lambda chosen: tuple(chosen.items()))
 
 
+MULTIPLIERS = st.lists(
+    st.builds(
+        lambda factor, conditions, tags: (factor, conditions, tags if conditions else ("speed=fast", *tags)),
+        st.decimals(0, 1_000, places=6),
+        CONDITIONS,
+        st.sets(st.sampled_from(["speed=fast", "tier=gold"])).map(tuple),
+    ),
+    max_size=2,
+).map(lambda chosen: tuple(Multiplier(f"m{place}", *one) for place, one in enumerate(chosen)))
+
+
 @st.composite
 def books(draw: st.DrawFn, kind: Any) -> PriceBook:
     versions = []
     for number in range(draw(st.integers(0, 3))):
         parts = draw(
             st.lists(
-                st.tuples(st.integers(0, 2), CONDITIONS, st.lists(COMPONENTS, min_size=1, max_size=3)),
+                st.tuples(
+                    st.integers(0, 2),
+                    CONDITIONS,
+                    st.lists(COMPONENTS, min_size=1, max_size=3).map(tuple),
+                    st.none() | PRICES,
+                    st.just(()) | MULTIPLIERS,
+                ),
                 max_size=4,
             )
         )
-        prices = tuple(
-            Price(f"p{position}", priority, conditions, tuple(components))
-            for position, (priority, conditions, components) in enumerate(parts)
-        )
+        prices = tuple(Price(f"p{position}", *part) for position, part in enumerate(parts))
         start = JANUARY_UTC + timedelta(days=draw(st.integers(0, 3)))
         versions.append(PriceVersion(number + 1, start, prices))
     return PriceBook(kind, tuple(versions))
@@ -264,6 +337,7 @@ RUNS = st.builds(
     feature=NAMES,
     model=NAMES,
     status=st.sampled_from(STATUSES),
+    tags=st.sets(st.sampled_from(["speed=fast", "speed=slow", "tier=gold"])).map(sorted),
     started_at=st.integers(-1, 5 * 24 * 60).map(lambda minutes: JANUARY + timedelta(minutes=minutes)),
     duration_us=counts(2**63 - 1),
     units=st.dictionaries(st.sampled_from(["images", "pages", "other"]), st.integers(0, 2**63 - 1)).map(
@@ -297,6 +371,27 @@ def test_a_frame_is_rated_as_its_rows_are(
             assert problem.value.field == too_large
 
 
+def charge_of(part: Component, used: Fraction) -> Fraction:
+    """What a component makes of a quantity, one unit of tier after the other as a person would reckon."""
+    if part.form == "flat":
+        return used * Fraction(part.price) / part.per
+    if part.form == "package":
+        return ceil(used / part.per) * Fraction(part.price)
+    if not used:
+        return Fraction(0)
+    if part.form == "volume":
+        tier = next(tier for tier in part.tiers if tier.up_to is None or used <= tier.up_to)
+        return used * Fraction(tier.price) / part.per + Fraction(tier.flat)
+    total, below = Fraction(0), Fraction(0)
+    for tier in part.tiers:
+        within = (used if tier.up_to is None else min(used, Fraction(tier.up_to))) - below
+        if within <= 0:
+            break
+        total += within * Fraction(tier.price) / part.per + Fraction(tier.flat)
+        below += within
+    return total
+
+
 @settings(max_examples=150, deadline=None)
 @given(books("credits"), RUNS)
 def test_a_rating_equals_exact_fractions(book: PriceBook, run: dict[str, Any]) -> None:
@@ -311,11 +406,18 @@ def test_a_rating_equals_exact_fractions(book: PriceBook, run: dict[str, Any]) -
     if chosen is None:
         assert rate(book, run, moment).total_nano is None
         return
-    factor = 0 if run["status"] == "blocked" else NANO
+    factor = Fraction(0 if run["status"] == "blocked" else NANO)
+    for one in chosen.multipliers:
+        if set(one.tags) <= set(run["tags"]) and all(
+            run[name] in allowed for name, allowed in one.conditions
+        ):
+            factor *= Fraction(one.factor)
     lines = tuple(
-        round(Fraction(quantity(part.measure, run)) * Fraction(part.price) / part.per * factor)
-        for part in chosen.components
+        round(charge_of(part, Fraction(quantity(part.measure, run))) * factor) for part in chosen.components
     )
+    if chosen.minimum is not None:
+        least = 0 if run["status"] == "blocked" else round(Fraction(chosen.minimum) * NANO)
+        lines += (max(0, least - sum(lines)),)
     if sum(lines) > MAX_AMOUNT_NANO:
         with pytest.raises(BadRequest):
             rate(book, run, moment)

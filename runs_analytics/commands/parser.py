@@ -15,7 +15,9 @@ from runs_analytics.commands import (
     grants,
     imports,
     limits,
+    people,
     plans,
+    prices,
     rerate,
     totals,
     upkeep,
@@ -27,6 +29,7 @@ from runs_analytics.errors import BadRequest
 from runs_analytics.exports import FORMATS
 from runs_analytics.money.grants import GRANT_KINDS
 from runs_analytics.money.plans import PLAN_WINDOWS
+from runs_analytics.money.price_book import BOOK_KINDS
 
 Command = Callable[[Context, Namespace], int]
 
@@ -71,6 +74,7 @@ def build_parser() -> ArgumentParser:
     _top_up(commands.add_parser("credits", help="buy credits"))
     _prices(commands.add_parser("prices", help="what runs cost, and what other prices would change"))
     limits.add_arguments(commands.add_parser("limits", help="what an account or a part of it may use"))
+    people.add_arguments(commands.add_parser("people", help="who may sign in, and as what"))
     _credits(commands.add_parser("balance", help="what an account may use now"), grants.show_balance)
     entries = commands.add_parser("ledger", help="the lines that a balance is the sum of, newest first")
     entries.add_argument("--limit", type=int, default=100)
@@ -196,7 +200,32 @@ def _grants(parser: ArgumentParser) -> None:
 
 
 def _prices(parser: ArgumentParser) -> None:
-    rerate.add_rerate(parser.add_subparsers(dest="action", required=True, metavar="rerate"))
+    actions = parser.add_subparsers(
+        dest="action", required=True, metavar="list|show|check|add|import-models|rerate"
+    )
+    listing = actions.add_parser("list", help="the versions of both books")
+    listing.add_argument("--account", required=True)
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=prices.prices_list)
+    show = actions.add_parser("show", help="one version as JSON")
+    show.add_argument("version", type=int)
+    show.set_defaults(run=prices.prices_show)
+    check = actions.add_parser("check", help="read a version from a file without storing it")
+    check.set_defaults(run=prices.prices_check)
+    add = actions.add_parser("add", help="add a version from a file; its number goes to stdout")
+    add.set_defaults(run=prices.prices_add)
+    models = actions.add_parser("import-models", help="add a public list of model prices to the cost book")
+    models.set_defaults(run=prices.prices_import_models)
+    for one in (check, add, models):
+        one.add_argument("file", help="JSON, plain or packed by gzip")
+        one.add_argument("--valid-from", metavar="MOMENT", help="instead of the file's; models: default now")
+    for one in (show, check, add):
+        one.add_argument("--book", choices=BOOK_KINDS, default="credits")
+    for one in (show, add, models):
+        one.add_argument("--account", required=True)
+    for one in (add, models):
+        _key(one)
+    rerate.add_rerate(actions)
 
 
 def _plans(parser: ArgumentParser) -> None:

@@ -25,7 +25,6 @@ from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import NANO, NONE
 from runs_analytics.zones import local_midnight, zone_named
 
-_COUNTED: Final = ("project", "team", "member", "service", "feature")
 _AT_ONCE: Final = 2_000
 _REFUSED: Final = 3
 
@@ -111,17 +110,23 @@ def _sum(rows: pl.DataFrame) -> int:
 
 
 def _used(rows: pl.DataFrame) -> list[UsedRun]:
-    names = ("id", "source", "started_at", *_COUNTED, "credits_nano", "cost_nano")
     found = rows.filter(~pl.col("status").is_in(["running", "blocked"])).sort("started_at")
     return [
         UsedRun(
-            id=(0, number),
-            run_id=row["id"],
+            (0, number),
+            run["id"],
+            run["source"],
+            run["started_at"].replace(tzinfo=UTC),
+            run["project"],
+            run["team"],
+            run["member"],
+            run["service"],
+            run["feature"],
+            run["credits_nano"],
+            run["cost_nano"],
             seq=0,
-            **{name: row[name] for name in names[1:] if name != "started_at"},
-            started_at=row["started_at"].replace(tzinfo=UTC),
         )
-        for number, row in enumerate(found.select(names).iter_rows(named=True))
+        for number, run in enumerate(found.iter_rows(named=True))
     ]
 
 
@@ -129,7 +134,7 @@ def _ask(stores: Stores, scope: Scope, full: str | None, now: datetime) -> None:
     """Ask for runs of the team whose limit is reached, which are refused, and for one that holds credits."""
     terms = TermsCache(stores.control.changes, stores.account, stores.books)
     authorizer = Authorizer(stores.control, terms, stores.imported.lookup, may_overdraw=may_overdraw)
-    body = {"service": "enrichment", "credits": "5", "ttl_s": 86_400}
+    body = {"service": "Enrichment", "credits": "5", "ttl_s": 86_400}
     for number in range(1, _REFUSED + 1) if full else ():
         authorizer.authorize(scope, {**body, "id": f"sample-refused-{number}", "team": full}, now)
     authorizer.authorize(scope, {**body, "id": "sample-held"}, now)

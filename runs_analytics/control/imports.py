@@ -13,6 +13,7 @@ from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text, require_operator
 from runs_analytics.control.schema import import_mappings, imports
 from runs_analytics.errors import Conflict, NotFound
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 
 ImportState = Literal["running", "done", "undone", "failed"]
@@ -66,6 +67,7 @@ def start_import(
     Raises:
         BadRequest: when the file's name cannot be stored.
     """
+    require(scope, "imports.manage")
     connection.execute(
         sa.insert(imports).values(
             id=import_id,
@@ -132,6 +134,7 @@ def undo_import(
         NotFound: when the account has no such import.
         Conflict: when it is not done, or undone already.
     """
+    require(scope, "imports.manage")
     undone = _move_on(connection, scope, import_id, "done", "undone", {"undo_seq": undo_seq})
     shown = {"file_name": undone.file_name, "rows_accepted": undone.counts.accepted}
     record(connection, scope, action="import.undo", subject=import_id, detail=shown, now=now)
@@ -201,6 +204,7 @@ def save_mapping(
     Raises:
         BadRequest: when the name is empty, too long or not printable.
     """
+    require(scope, "imports.manage")
     name = checked_text(name, "name")
     is_it = (import_mappings.c.account == scope.account) & (import_mappings.c.name == name)
     connection.execute(sa.delete(import_mappings).where(is_it))
@@ -223,6 +227,7 @@ def delete_mapping(connection: sa.Connection, scope: Scope, name: str, *, now: d
     Raises:
         NotFound: when the account has none of that name.
     """
+    require(scope, "imports.manage")
     deleted = connection.execute(
         sa.delete(import_mappings).where(
             import_mappings.c.account == scope.account, import_mappings.c.name == name

@@ -43,6 +43,7 @@ from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.grants import Grant, burn, rolled_over
 from runs_analytics.money.periods import Period, period_of
 from runs_analytics.money.plans import ALLOWANCE_PRIORITY, ROLL_OVER_PRIORITY, overage_money
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 from runs_analytics.zones import zone_named
@@ -332,6 +333,7 @@ def void_grant(
         NotFound: when the account has no such grant.
         Conflict: when nothing of it is left.
     """
+    require(scope, "credits.manage")
     catch_up(connection, scope, now=now)
     if find_grant(connection, scope, grant_id) is None:
         raise NotFound(f"There is no grant {grant_id!r}.", field="id", value=grant_id)
@@ -358,6 +360,7 @@ def refund(
         NotFound: when the account has no such entry.
         Conflict: when one is no usage, was refunded before, or paid overage, which is refunded itself.
     """
+    require(scope, "credits.manage")
     catch_up(connection, scope, now=now)
     lines: list[Line] = []
     for number in dict.fromkeys(numbers):

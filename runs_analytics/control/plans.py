@@ -25,6 +25,7 @@ from runs_analytics.errors import Conflict
 from runs_analytics.money.grants import Grant, prorated
 from runs_analytics.money.periods import period_of
 from runs_analytics.money.plans import Plan, changed_allowance, changed_price, days_left, first_allowance
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.zones import zone_named
 
@@ -50,6 +51,7 @@ def put_plan(connection: sa.Connection, scope: Scope, plan: Plan, *, now: dateti
     Raises:
         NotFound: when the account does not exist.
     """
+    require(scope, "credits.manage")
     get_account(connection, scope)
     plan = replace(plan, id=checked_text(plan.id, "id"), name=checked_text(plan.name, "name"))
     before = {found.plan.id: found.version for found in list_plans(connection, scope)}
@@ -70,6 +72,7 @@ def subscribe(connection: sa.Connection, scope: Scope, plan_id: str, *, now: dat
         NotFound: when the account or the plan does not exist.
         Conflict: when the account has this version already.
     """
+    require(scope, "credits.manage")
     zone = zone_named(get_account(connection, scope).zone)
     new = get_plan(connection, scope, plan_id)
     ledger.catch_up(connection, scope, now=now)
@@ -127,6 +130,7 @@ def top_up(
         NotFound: when the account does not exist.
         Conflict: when a grant of that id exists.
     """
+    require(scope, "credits.manage")
     grant = Grant(grant_id, "purchase", amount_nano, 100, now, expires_at, now)
     ledger.add_grant(connection, scope, grant, note=note)
     return grant

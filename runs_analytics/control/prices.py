@@ -13,6 +13,7 @@ from runs_analytics.control.audit import record
 from runs_analytics.control.meta import bump_control_version
 from runs_analytics.control.schema import price_versions
 from runs_analytics.money.price_book import BookKind
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 
 
@@ -43,6 +44,7 @@ def append_price_version(
     now: datetime,
 ) -> StoredPriceVersion:
     """Add the next version of a book of the scope's account."""
+    require(scope, "prices.manage")
     version = next_price_version(connection, scope, book)
     connection.execute(
         sa.insert(price_versions).values(

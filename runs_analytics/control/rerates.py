@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from runs_analytics import roles
 from runs_analytics.control import ledger
 from runs_analytics.control.audit import record
 from runs_analytics.control.ledger_lines import Line, grants_with_left, insert_grant, post
@@ -127,10 +128,12 @@ def post_rerate(connection: sa.Connection, scope: Scope, rerate: Rerate, *, now:
     """Post what a preview found; the same preview a second time posts nothing.
 
     Raises:
+        NotAllowed: when the scope's role may not manage prices.
         Conflict: when the preview no longer holds, because of another re-rate or an import that was taken back.
         BadRequest: when it gives back more than one grant can hold.
         NotFound: when there is no such price version.
     """
+    roles.require(scope, "prices.manage")
     if rerate.book == "cost" and any(line.is_posted for line in rerate.lines):
         raise BadRequest("Cost is not in the ledger, so its correction cannot be posted there.")
     stored = list_rerates(connection, scope)

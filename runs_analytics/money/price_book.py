@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, Literal, Self, cast
 
 from runs_analytics.errors import BadRequest
-from runs_analytics.money.amounts import decimal_places, parse_decimal, shown
+from runs_analytics.money.price_parts import (
+    MAX_MULTIPLIERS,
+    MAX_PER,
+    PRICE_FORMS,
+    TIERED_FORMS,
+    Multiplier,
+    PriceForm,
+    Tier,
+    check_price,
+    check_tiers,
+    check_unique,
+    conditions_from_json,
+    decimal_of,
+    normal_conditions,
+)
 from runs_analytics.money.strict_json import (
     json_integer,
     json_list,
@@ -30,24 +43,8 @@ MEASURES: Final = (RUN, *QUANTITIES, UNCACHED_INPUT_TOKENS, DURATION_S)
 UNIT_PREFIX: Final = "unit:"
 """Begins the measure of a named unit: `unit:images`."""
 
-CONDITION_DIMENSIONS: Final[tuple[Dimension, ...]] = (
-    "service",
-    "feature",
-    "model",
-    "project",
-    "team",
-    "agent",
-    "kind",
-)
-
-MAX_PRICE: Final = 10**9
-MAX_PRICE_DIGITS: Final = 18
-"""Most digits, and most decimals, of a price: quantity × price then always fits 128 bits."""
-
-MAX_PER: Final = 10**12
 MAX_COMPONENTS: Final = 32
 MAX_PRICES: Final = 10_000
-MAX_CONDITION_VALUES: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,29 +55,51 @@ class Component:
     """`run`, one of QUANTITIES, `uncached_input_tokens` (input without cached, never below 0),
     `duration_s` (seconds) or `unit:<name>`."""
 
-    price: Decimal
+    price: Decimal = Decimal()
+    """0 where tiers have the prices."""
+
     per: int = 1
     """The quantity that the price is for, such as 1_000_000 tokens."""
 
+    form: PriceForm = "flat"
+    tiers: tuple[Tier, ...] = ()
+    """Of graduated and volume prices, from the lowest up; none of the others."""
+
     def __post_init__(self) -> None:
         _check_measure(self.measure)
-        _check_price(self.price, "price")
+        check_price(self.price, "price")
         if not 1 <= self.per <= MAX_PER:
             raise BadRequest(f"per is {self.per}; use 1 to {MAX_PER}.", field="per", value=self.per)
+        if self.form not in PRICE_FORMS:
+            raise BadRequest(
+                f"form is {self.form!r}; use one of: {', '.join(PRICE_FORMS)}.", field="form", value=self.form
+            )
+        check_tiers(self.tiers, self.form in TIERED_FORMS, self.price)
 
     @classmethod
     def from_json(cls, value: object) -> Self:
-        """Read `{"measure": "input_tokens", "price": "0.15", "per": 1000000}`; per defaults to 1."""
-        body = json_object(value, ("measure", "price"), ("per",))
+        """Read `{"measure": "input_tokens", "price": "0.15", "per": 1000000}`; per defaults to 1.
+
+        A tiered one has `form` and `tiers` instead of a price.
+        """
+        body = json_object(value, ("measure",), ("price", "per", "form", "tiers"))
+        if "price" not in body and "tiers" not in body:
+            raise BadRequest("A component needs price, or form and tiers.", field="price")
         return cls(
             measure=json_text(body["measure"], "measure"),
-            price=_decimal(body["price"], "price"),
+            price=decimal_of(body["price"], "price") if "price" in body else Decimal(),
             per=json_integer(body.get("per", 1), "per"),
+            form=cast(PriceForm, json_text(body.get("form", "flat"), "form")),
+            tiers=json_list(body.get("tiers", []), "tiers", Tier.from_json),
         )
 
     def to_json(self) -> dict[str, object]:
         """The object that `from_json` reads back."""
-        return {"measure": self.measure, "price": f"{self.price:f}", "per": self.per}
+        if self.tiers:
+            tiers = [tier.to_json() for tier in self.tiers]
+            return {"measure": self.measure, "per": self.per, "form": self.form, "tiers": tiers}
+        form = {} if self.form == "flat" else {"form": self.form}
+        return {"measure": self.measure, "price": f"{self.price:f}", "per": self.per, **form}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +116,20 @@ class Price:
     """Allowed values by dimension; all must hold, none at all matches every run."""
 
     components: tuple[Component, ...]
+    minimum: Decimal | None = None
+    """The least that a run costs; None: nothing is added."""
+
+    multipliers: tuple[Multiplier, ...] = ()
+    """Each whose conditions hold multiplies every line, before the minimum."""
 
     def __post_init__(self) -> None:
+        if self.minimum is not None:
+            check_price(self.minimum, "minimum")
+        if len(self.multipliers) > MAX_MULTIPLIERS:
+            raise BadRequest(
+                f"{len(self.multipliers)} multipliers; at most {MAX_MULTIPLIERS}.", field="multipliers"
+            )
+        check_unique((one.name for one in self.multipliers), "multipliers", "name")
         if not 1 <= len(self.id) <= MAX_TEXT:
             raise BadRequest(f"id is {self.id!r}; use 1 to {MAX_TEXT} characters.", field="id", value=self.id)
         if abs(self.priority) > MAX_PER:
@@ -109,31 +140,34 @@ class Price:
                 "A free run is one component with measure run and price 0.",
                 field="components",
             )
-        object.__setattr__(self, "conditions", _normal_conditions(self.conditions))
+        object.__setattr__(self, "conditions", normal_conditions(self.conditions))
 
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Read `{"id": …, "priority": 100, "conditions": {"model": ["m"]}, "components": […]}`."""
-        body = json_object(value, ("id", "components"), ("priority", "conditions"))
-        conditions = json_object(body.get("conditions", {}), (), CONDITION_DIMENSIONS)
+        body = json_object(value, ("id", "components"), ("priority", "conditions", "minimum", "multipliers"))
         return cls(
             id=json_text(body["id"], "id"),
             priority=json_integer(body.get("priority", 100), "priority"),
-            conditions=tuple(
-                (cast(Dimension, name), json_list(values, name, _condition_value))
-                for name, values in conditions.items()
-            ),
+            conditions=conditions_from_json(body.get("conditions", {})),
             components=json_list(body["components"], "components", Component.from_json),
+            minimum=None if body.get("minimum") is None else decimal_of(body["minimum"], "minimum"),
+            multipliers=json_list(body.get("multipliers", []), "multipliers", Multiplier.from_json),
         )
 
     def to_json(self) -> dict[str, object]:
         """The object that `from_json` reads back."""
-        return {
+        shown: dict[str, object] = {
             "id": self.id,
             "priority": self.priority,
             "conditions": {dimension: list(values) for dimension, values in self.conditions},
             "components": [component.to_json() for component in self.components],
         }
+        if self.minimum is not None:
+            shown["minimum"] = f"{self.minimum:f}"
+        if self.multipliers:
+            shown["multipliers"] = [one.to_json() for one in self.multipliers]
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +190,9 @@ class PriceVersion:
         object.__setattr__(self, "valid_from", self.valid_from.astimezone(UTC))
         if len(self.prices) > MAX_PRICES:
             raise BadRequest(f"{len(self.prices)} prices; at most {MAX_PRICES} in a version.", field="prices")
-        _check_unique((price.id for price in self.prices), "prices", "id")
+        check_unique((price.id for price in self.prices), "prices", "id")
         if self.credit_rate is not None:
-            _check_price(self.credit_rate, "credit_rate")
+            check_price(self.credit_rate, "credit_rate")
 
     @classmethod
     def from_json(cls, value: object) -> Self:
@@ -173,9 +207,7 @@ class PriceVersion:
             version=json_integer(body["version"], "version"),
             valid_from=json_moment(body["valid_from"], "valid_from"),
             prices=json_list(body["prices"], "prices", Price.from_json),
-            credit_rate=None
-            if rate is None
-            else parse_decimal(json_text(rate, "credit_rate"), "credit_rate"),
+            credit_rate=None if rate is None else decimal_of(rate, "credit_rate"),
         )
 
     def to_json(self) -> dict[str, object]:
@@ -203,7 +235,7 @@ class PriceBook:
             raise BadRequest(
                 f"kind is {self.kind!r}; use {' or '.join(BOOK_KINDS)}.", field="kind", value=self.kind
             )
-        _check_unique((version.version for version in self.versions), "versions", "number")
+        check_unique((version.version for version in self.versions), "versions", "number")
         if self.kind == "cost" and any(version.credit_rate is not None for version in self.versions):
             raise BadRequest("A cost book has no credit_rate; its amounts are money.", field="credit_rate")
         ordered = tuple(sorted(self.versions, key=lambda version: (version.valid_from, version.version)))
@@ -247,49 +279,3 @@ def _check_measure(measure: str) -> None:
         field="measure",
         value=measure,
     )
-
-
-def _check_price(price: Decimal, field: str) -> None:
-    if not price.is_finite() or price < 0 or price > MAX_PRICE:
-        raise BadRequest(f"{field} is {shown(price)}; use 0 to {MAX_PRICE}.", field=field, value=price)
-    if decimal_places(price) > MAX_PRICE_DIGITS or len(price.as_tuple().digits) > MAX_PRICE_DIGITS:
-        raise BadRequest(
-            f"{field} is {shown(price)}; use at most {MAX_PRICE_DIGITS} digits.", field=field, value=price
-        )
-
-
-def _decimal(value: object, field: str) -> Decimal:
-    return parse_decimal(json_text(value, field), field)
-
-
-def _condition_value(value: object) -> str:
-    return json_text(value, "value")
-
-
-def _normal_conditions(
-    conditions: Iterable[tuple[Dimension, tuple[str, ...]]],
-) -> tuple[tuple[Dimension, tuple[str, ...]], ...]:
-    """Conditions in their one form: sorted by dimension, values sorted and distinct."""
-    result = sorted((dimension, tuple(sorted(set(values)))) for dimension, values in conditions)
-    _check_unique((dimension for dimension, _ in result), "conditions", "dimension")
-    for dimension, values in result:
-        if dimension not in CONDITION_DIMENSIONS:
-            raise BadRequest(
-                f"Unknown condition {dimension!r}. Use: {', '.join(CONDITION_DIMENSIONS)}.",
-                field="conditions",
-            )
-        if not 1 <= len(values) <= MAX_CONDITION_VALUES:
-            raise BadRequest(
-                f"{len(values)} values of {dimension}; use 1 to {MAX_CONDITION_VALUES}.", field=dimension
-            )
-        if any(len(value) > MAX_TEXT for value in values):
-            raise BadRequest(f"A value of {dimension} is over {MAX_TEXT} characters.", field=dimension)
-    return tuple(result)
-
-
-def _check_unique(names: Iterable[Hashable], field: str, word: str) -> None:
-    seen: set[Hashable] = set()
-    for name in names:
-        if name in seen:
-            raise BadRequest(f"The {word} {name!r} is used twice in {field}.", field=field, value=name)
-        seen.add(name)

@@ -1,6 +1,8 @@
 """Rating one run: which price matches, what each of its lines costs, and why.
 
-A line is quantity × price ÷ per, rounded half-even to a billionth; a run costs the sum of its lines.
+A line is quantity × price ÷ per, or what its tiers make of the quantity, times every multiplier whose conditions
+hold, rounded half-even to a billionth. A price with a minimum has one line more, which fills up to it. A run costs
+the sum of its lines.
 A quantity that the run does not state counts 0. A run that no price matches has no amount, which is
 not zero. A blocked run did nothing, so its lines are 0. A price list never overrides the cost that a
 run reported itself.
@@ -9,13 +11,14 @@ run reported itself.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, Literal
+from math import lcm
+from typing import Any, Final, Literal, NamedTuple
 
 from runs_analytics.errors import BadRequest, Damaged, NotFound
 from runs_analytics.money.amounts import decimal_string, divide_half_even
@@ -30,10 +33,14 @@ from runs_analytics.money.price_book import (
     PriceBook,
     PriceVersion,
 )
+from runs_analytics.money.price_parts import PriceForm
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO, NANO, NONE
 
 CostSource = Literal["reported", "list", "(none)"]
 BLOCKED: Final = "blocked"
+MINIMUM: Final = "minimum"
+TAG_PREFIX: Final = "tag:"
+MAX_PLAIN_NUMERATOR: Final = 10**18
 MAX_CACHED_MATCHES: Final = 16_384
 """Combinations of condition values remembered per version, so that odd names cannot fill the memory."""
 
@@ -52,7 +59,7 @@ class Rating:
     """None: no price matched."""
 
     lines: tuple[int, ...]
-    """Billionths, one per component of the price, in its order; empty without a price."""
+    """Billionths, one per component of the price, in its order, and one for a minimum; empty without a price."""
 
     total_nano: int | None
     """Sum of the lines; None without a price."""
@@ -60,13 +67,28 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class RatingLine:
-    """One line of a rating, as a person reads it: quantity × price per `per` makes the amount."""
+    """One line of a rating, as a person reads it: quantity × price per `per` × factor makes the amount."""
 
     measure: str
+    """Of the component; MINIMUM where the line fills up to the price's minimum."""
+
     quantity: Decimal
     price: Decimal
     per: int
     amount_nano: int
+    form: PriceForm = "flat"
+    factor: Decimal = Decimal(1)
+    """Product of the multipliers that hold."""
+
+
+class Step(NamedTuple):
+    """A tier in integers."""
+
+    after: int
+    """The count up to which lower tiers go."""
+
+    numerator: int
+    flat: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +96,41 @@ class Term:
     """A component in integers: amount_nano = count × numerator ÷ denominator, in lowest terms.
 
     The count is in the smallest whole unit of the measure (see `counts_per_unit`). The limits of a
-    Component keep the numerator up to 10**18 and the denominator up to 10**30.
+    Component keep the numerator up to 10**18 and the denominator up to 10**30 unless a multiplier holds.
     """
 
     measure: str
     count: Callable[[Run], int]
     numerator: int
     denominator: int
+    form: PriceForm = "flat"
+    package: int = 1
+    """Counts in a whole package."""
+
+    steps: tuple[Step, ...] = ()
+    """Tiers, from the lowest up, over the term's denominator."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the amount is a product of 128 bits."""
+        return self.form == "flat" and self.numerator <= MAX_PLAIN_NUMERATOR
+
+    def amount_nano(self, count: int) -> int:
+        """What a count costs."""
+        if self.form == "flat":
+            return divide_half_even(count * self.numerator, self.denominator)
+        if self.form == "package":
+            return divide_half_even(-(-count // self.package) * self.numerator, self.denominator)
+        reached = [step for step in self.steps if step.after < count]
+        if self.form == "volume":
+            return (
+                divide_half_even(count * reached[-1].numerator + reached[-1].flat, self.denominator)
+                if reached
+                else 0
+            )
+        ends = [*(step.after for step in reached[1:]), count]
+        total = sum((end - s.after) * s.numerator + s.flat for s, end in zip(reached, ends, strict=False))
+        return divide_half_even(total, self.denominator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +140,26 @@ class CompiledPrice:
     version: int
     id: str
     terms: tuple[Term, ...]
+    minimum_nano: int | None = None
+    factor: Fraction = Fraction(1)
+    """Product of the multipliers that hold, already in the terms."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its amounts can be computed by the column."""
+        return self.minimum_nano is None and all(term.is_plain for term in self.terms)
+
+    def lines(self, counts: Iterable[int]) -> tuple[int, ...]:
+        """What the counts of its terms cost, in their order, and what is missing to the minimum."""
+        lines = [term.amount_nano(count) for term, count in zip(self.terms, counts, strict=True)]
+        if self.minimum_nano is not None:
+            lines.append(max(0, self.minimum_nano - sum(lines)))
+        return tuple(lines)
+
+    @property
+    def no_lines(self) -> tuple[int, ...]:
+        """The lines of a run that did nothing."""
+        return (0,) * (len(self.terms) + (self.minimum_nano is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,28 +170,33 @@ class CompiledVersion:
     dimensions: tuple[str, ...]
     """The dimensions that any condition looks at, sorted."""
 
+    tags: tuple[str, ...]
+    """The tags that any multiplier looks at, sorted."""
+
     prices: tuple[tuple[Price, CompiledPrice], ...]
     """In the order they are tried."""
 
     matches: dict[tuple[str | None, ...], CompiledPrice | None] = field(default_factory=dict)
 
     def match(self, values: tuple[str | None, ...]) -> CompiledPrice | None:
-        """The first price whose conditions hold for the values of `dimensions`, or None.
+        """The first price whose conditions hold for the values of `dimensions` and then `tags`, or None.
 
-        A value may be None: it meets no condition.
+        A value may be None: it meets no condition. That of a tag is not None where the run has it.
         """
         try:
             return self.matches[values]
         except KeyError:
             if len(self.matches) >= MAX_CACHED_MATCHES:
                 self.matches.clear()
-            found = self.matches[values] = self._first(dict(zip(self.dimensions, values, strict=True)))
+            found = self.matches[values] = self._first(values)
             return found
 
-    def _first(self, values: Mapping[str, str | None]) -> CompiledPrice | None:
+    def _first(self, given: tuple[str | None, ...]) -> CompiledPrice | None:
+        values = dict(zip((*self.dimensions, *(TAG_PREFIX + tag for tag in self.tags)), given, strict=True))
         for price, compiled in self.prices:
             if all(values[dimension] in allowed for dimension, allowed in price.conditions):
-                return compiled
+                factor = _factor(price, values)
+                return compiled if factor == 1 else _compile_price(self.version, price, factor)
         return None
 
 
@@ -163,12 +238,12 @@ def rate(book: PriceBook, run: Run, started_at: datetime) -> Rating:
     version = compiled.at(started_at)
     if version is None:
         return Rating(None, None, (), None)
-    price = version.match(tuple([run.get(dimension, NONE) for dimension in version.dimensions]))
+    price = version.match(condition_values(version, run))
     if price is None:
         return Rating(version.version, None, (), None)
     if run.get("status") == BLOCKED:
-        return Rating(version.version, price.id, (0,) * len(price.terms), 0)
-    lines = tuple([divide_half_even(t.count(run) * t.numerator, t.denominator) for t in price.terms])
+        return Rating(version.version, price.id, price.no_lines, 0)
+    lines = price.lines([term.count(run) for term in price.terms])
     total_nano = sum(lines)
     if total_nano > MAX_AMOUNT_NANO:
         raise amount_too_large(book.kind)
@@ -215,17 +290,29 @@ def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: R
     price = next((price for price in version.prices if price.id == price_id), None)
     if price is None:
         raise NotFound(f"Version {version.version} has no price {price_id!r}.", value=price_id)
-    if len(price.components) != len(lines):
+    expected = len(price.components) + (price.minimum is not None)
+    if expected != len(lines):
         raise Damaged(
             f"The run has {len(lines)} rating lines, but price {price_id!r} of version {version.version} "
-            f"has {len(price.components)} components; each component makes one line."
+            f"makes {expected}: one for each component, and one for a minimum."
         )
-    return tuple(
+    compiled = _compile_version(version)
+    factor = _factor(price, dict(zip(_names(compiled), condition_values(compiled, run), strict=True)))
+    shown = [
         RatingLine(
-            component.measure, quantity(component.measure, run), component.price, component.per, amount
+            component.measure,
+            quantity(component.measure, run),
+            component.price,
+            component.per,
+            amount,
+            component.form,
+            decimal_of_fraction(factor),
         )
-        for component, amount in zip(price.components, lines, strict=True)
-    )
+        for component, amount in zip(price.components, lines, strict=False)
+    ]
+    if price.minimum is not None:
+        shown.append(RatingLine(MINIMUM, Decimal(1), price.minimum, 1, lines[-1]))
+    return tuple(shown)
 
 
 def quantity(measure: str, run: Run) -> Decimal:
@@ -253,18 +340,74 @@ def _compile_version(version: PriceVersion) -> CompiledVersion:
     prices = sorted(version.prices, key=lambda price: price.priority)
     return CompiledVersion(
         version=version.version,
-        dimensions=tuple(sorted({dimension for price in prices for dimension, _ in price.conditions})),
-        prices=tuple((price, _compile_price(version.version, price)) for price in prices),
+        dimensions=tuple(sorted({dimension for price in prices for dimension in _looked_at(price)})),
+        tags=tuple(sorted({tag for price in prices for one in price.multipliers for tag in one.tags})),
+        prices=tuple((price, _compile_price(version.version, price, Fraction(1))) for price in prices),
     )
 
 
-def _compile_price(version: int, price: Price) -> CompiledPrice:
-    return CompiledPrice(version, price.id, tuple(map(_compile_component, price.components)))
+def _looked_at(price: Price) -> set[str]:
+    conditions = (price.conditions, *(one.conditions for one in price.multipliers))
+    return {dimension for every in conditions for dimension, _ in every}
 
 
-def _compile_component(component: Component) -> Term:
-    ratio = Fraction(component.price) * NANO / (component.per * counts_per_unit(component.measure))
-    return Term(component.measure, _counter(component.measure), ratio.numerator, ratio.denominator)
+def _names(version: CompiledVersion) -> tuple[str, ...]:
+    return (*version.dimensions, *(TAG_PREFIX + tag for tag in version.tags))
+
+
+def condition_values(version: CompiledVersion, run: Run) -> tuple[str | None, ...]:
+    """What `CompiledVersion.match` takes for a run."""
+    values = [run.get(dimension, NONE) for dimension in version.dimensions]
+    if version.tags:
+        given = run.get("tags") or ()
+        values += [tag if tag in given else None for tag in version.tags]
+    return tuple(values)
+
+
+def _factor(price: Price, values: Mapping[str, str | None]) -> Fraction:
+    """The product of the multipliers whose conditions and tags all hold."""
+    factor = Fraction(1)
+    for one in price.multipliers:
+        holds = all(values[dimension] in allowed for dimension, allowed in one.conditions)
+        if holds and all(values[TAG_PREFIX + tag] is not None for tag in one.tags):
+            factor *= Fraction(one.factor)
+    return factor
+
+
+def decimal_of_fraction(value: Fraction) -> Decimal:
+    """A fraction whose decimals end, as products of decimals do."""
+    return Decimal(value.numerator) / Decimal(value.denominator)
+
+
+def _compile_price(version: int, price: Price, factor: Fraction) -> CompiledPrice:
+    terms = tuple(_compile_component(component, factor) for component in price.components)
+    minimum = None if price.minimum is None else Fraction(price.minimum) * NANO
+    minimum_nano = minimum and divide_half_even(minimum.numerator, minimum.denominator)
+    return CompiledPrice(
+        version, price.id, terms, None if minimum is None else int(minimum_nano or 0), factor
+    )
+
+
+def _compile_component(component: Component, factor: Fraction) -> Term:
+    measure, counts = component.measure, counts_per_unit(component.measure)
+    per = component.per * counts
+    if component.tiers:
+        return _compile_tiers(component, factor, per, counts)
+    divisor = 1 if component.form == "package" else per
+    ratio = Fraction(component.price) * NANO * factor / divisor
+    return Term(measure, _counter(measure), ratio.numerator, ratio.denominator, component.form, per)
+
+
+def _compile_tiers(component: Component, factor: Fraction, per: int, counts: int) -> Term:
+    ratios = [Fraction(tier.price) * NANO * factor / per for tier in component.tiers]
+    flats = [Fraction(tier.flat) * NANO * factor for tier in component.tiers]
+    denominator = lcm(*(ratio.denominator for ratio in (*ratios, *flats)))
+    afters = [0, *((tier.up_to or 0) * counts for tier in component.tiers[:-1])]
+    steps = tuple(
+        Step(after, int(ratio * denominator), int(flat * denominator))
+        for after, ratio, flat in zip(afters, ratios, flats, strict=True)
+    )
+    return Term(component.measure, _counter(component.measure), 0, denominator, component.form, per, steps)
 
 
 def _counter(measure: str) -> Callable[[Run], int]:

@@ -1,7 +1,8 @@
 """Rating a whole run frame: the same result as `rating.rate_run` for every row, in columns.
 
 Which price matches is decided by the same compiled book, once per distinct combination of version
-and condition values. Amounts are computed in 128-bit integers, never in floats: a count is below
+and condition values. Prices with tiers, packages, minimums or very large factors are applied row by row by the
+same function as single runs. All other amounts are computed in 128-bit integers, never in floats: a count is below
 2**63 and a numerator at most 10**18, so count × numerator stays below 10**37.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 from typing import Any, Final
 
 import polars as pl
@@ -20,7 +23,7 @@ from runs_analytics.money.price_book import (
     UNIT_PREFIX,
     PriceBook,
 )
-from runs_analytics.money.rating import BLOCKED, CompiledBook, CompiledPrice, compile_book
+from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, CompiledPrice, compile_book
 from runs_analytics.run_frame import RATED_SCHEMA
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 
@@ -28,6 +31,7 @@ _NO_LINES: Final = pl.lit([], dtype=pl.List(pl.Int64))
 _ROW: Final = "row"
 _VERSION: Final = "version"
 _PRICE: Final = "price"
+_STATUS: Final = "status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ def _prices(
     """The prices that any row met, and by row the position of its price in them; null: no price."""
     keys = pl.DataFrame([versions.alias(_VERSION), *_condition_values(frame, book)])
     combinations = keys.unique()
-    positions: dict[tuple[int, str], int] = {}
+    positions: dict[tuple[int, str, Fraction], int] = {}
     prices: list[CompiledPrice] = []
     found: list[int | None] = []
     for values in combinations.iter_rows(named=True):
@@ -124,7 +128,7 @@ def _prices(
         if price is None:
             found.append(None)
             continue
-        position = positions.setdefault((price.version, price.id), len(prices))
+        position = positions.setdefault((price.version, price.id, price.factor), len(prices))
         if position == len(prices):
             prices.append(price)
         found.append(position)
@@ -139,13 +143,23 @@ def _condition_values(frame: pl.DataFrame, book: CompiledBook) -> list[pl.Series
     So a column of a million names makes no more combinations than the names that the book knows.
     """
     named: dict[str, set[str]] = {}
+    tags: set[str] = set()
     for version in book.versions:
+        tags.update(version.tags)
         for price, _ in version.prices:
-            for dimension, values in price.conditions:
+            for dimension, values in chain(price.conditions, *(one.conditions for one in price.multipliers)):
                 named.setdefault(dimension, set()).update(values)
     return [
-        frame.select(pl.when(pl.col(dimension).is_in(sorted(values))).then(dimension))[dimension]
-        for dimension, values in sorted(named.items())
+        *(
+            frame.select(pl.when(pl.col(dimension).is_in(sorted(values))).then(dimension))[dimension]
+            for dimension, values in sorted(named.items())
+        ),
+        *(
+            frame.select(
+                pl.when(pl.col("tags").list.contains(tag)).then(pl.lit(tag)).alias(TAG_PREFIX + tag)
+            )[TAG_PREFIX + tag]
+            for tag in sorted(tags)
+        ),
     ]
 
 
@@ -154,7 +168,8 @@ def _match(book: CompiledBook, values: dict[str, Any]) -> CompiledPrice | None:
     if position is None:
         return None
     version = book.versions[position]
-    return version.match(tuple([values[dimension] for dimension in version.dimensions]))
+    names = (*version.dimensions, *(TAG_PREFIX + tag for tag in version.tags))
+    return version.match(tuple([values[name] for name in names]))
 
 
 def _amounts(frame: pl.DataFrame, prices: list[CompiledPrice], price_of_row: pl.Series) -> pl.DataFrame:
@@ -164,19 +179,42 @@ def _amounts(frame: pl.DataFrame, prices: list[CompiledPrice], price_of_row: pl.
     with the shapes of the prices in a book and not with their number.
     """
     shapes: dict[tuple[str, ...], list[int]] = {}
+    single: list[int] = []
     for position, price in enumerate(prices):
-        shapes.setdefault(tuple(term.measure for term in price.terms), []).append(position)
-    work = _counts(frame, {measure for shape in shapes for measure in shape}).with_columns(
-        price_of_row.alias(_PRICE)
-    )
+        if price.is_plain:
+            shapes.setdefault(tuple(term.measure for term in price.terms), []).append(position)
+        else:
+            single.append(position)
+    measures = {term.measure for price in prices for term in price.terms}
+    work = _counts(frame, measures).with_columns(price_of_row.alias(_PRICE), frame["status"].alias(_STATUS))
     parts = [
         _shape_amounts(work.filter(pl.col(_PRICE).is_in(positions)), shape, prices)
         for shape, positions in shapes.items()
     ]
+    if single:
+        parts.append(_single_amounts(work.filter(pl.col(_PRICE).is_in(single)), prices))
     parts.append(
         work.filter(pl.col(_PRICE).is_null()).select(_ROW, nano=pl.lit(None, dtype=pl.Int64), lines=_NO_LINES)
     )
     return pl.concat(parts).sort(_ROW)
+
+
+def _single_amounts(work: pl.DataFrame, prices: list[CompiledPrice]) -> pl.DataFrame:
+    """Row, nano and lines of rows whose prices are no plain products, one by one."""
+    rows, nanos, lines = work[_ROW], [], []
+    for values in work.iter_rows(named=True):
+        price = prices[values[_PRICE]]
+        found = (
+            price.no_lines
+            if values[_STATUS] == BLOCKED
+            else price.lines([values[term.measure] for term in price.terms])
+        )
+        total = sum(found)
+        nanos.append(total if total <= MAX_AMOUNT_NANO else None)
+        lines.append([min(line, MAX_AMOUNT_NANO + 1) for line in found])
+    return pl.DataFrame(
+        [rows, pl.Series("nano", nanos, pl.Int64), pl.Series("lines", lines, pl.List(pl.Int64))]
+    )
 
 
 def _shape_amounts(work: pl.DataFrame, shape: tuple[str, ...], prices: list[CompiledPrice]) -> pl.DataFrame:

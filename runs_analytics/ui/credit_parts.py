@@ -161,6 +161,8 @@ def overage_text(view: View, found: Standing) -> str | None:
     owed, currency = found.balance.overage_nano, view.ask.currency
     money = fmt.money(fmt.from_nano(overage_money(owed, plan.overage_price_nano)), currency)
     price = decimal_string(plan.overage_price_nano)
+    if not owed:
+        return f"No overage so far; a credit of it costs {price} {currency}."
     return (
         f"Overage {text(owed)} credits at {price} {currency} each: {money}, charged when the {plan.window} ends "
         "for what no credits have paid by then."

@@ -30,6 +30,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("limits", "Limits", ":material/speed:"),
         ("data", "Data", ":material/database:"),
         ("audit", "Audit", ":material/history_edu:"),
+        ("settings", "Settings", ":material/settings:"),
     ),
 }
 """File below pages/, title and icon of every page, by group."""
@@ -40,8 +41,10 @@ UNLISTED: Final = (("run", "Run", ":material/article:"),)
 
 NEEDS: Final[dict[str, Permission]] = {
     "Credits": "credits.read",
+    "Pricing": "prices.read",
     "Limits": "limits.read",
     "Data": "imports.read",
+    "Audit": "audit.read",
 }
 """What a visitor must be permitted to see a page of that title; the others need `runs.read`."""
 

@@ -13,7 +13,6 @@ from runs_analytics.exports.document import Column
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.price_book import (
     BOOK_KINDS,
-    CONDITION_DIMENSIONS,
     DURATION_S,
     RUN,
     UNCACHED_INPUT_TOKENS,
@@ -22,6 +21,7 @@ from runs_analytics.money.price_book import (
     PriceBook,
     PriceVersion,
 )
+from runs_analytics.money.price_parts import CONDITION_DIMENSIONS
 from runs_analytics.money.rating import RatingLine
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts, pricing_book

@@ -15,6 +15,7 @@ from runs_analytics.control.rerates import StoredLine, StoredRerate
 from runs_analytics.errors import RunsError
 from runs_analytics.exports.document import Column, Kind
 from runs_analytics.money.price_book import BookKind
+from runs_analytics.roles import may
 from runs_analytics.selection import FIRST_DAY, Selection, normal_filters
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts, pricing_book
@@ -34,6 +35,10 @@ _DAYS: Final = 30
 
 def show(view: View) -> Shown:
     """The question, what would change, and what was confirmed before; what is shown, for exports."""
+    if not may(view.ask.scope, "prices.manage"):
+        # It shows what every member used.
+        st.info("Re-rating is for those who manage prices.", icon=":material/lock:")
+        return Shown((), ())
     with st.container(horizontal=True, gap="small"):
         kind = pricing_book.book_choice()
         editions = pricing.editions(view.session.stores, view.ask.scope, kind)
@@ -264,7 +269,7 @@ def _said(view: View) -> None:
 def _past(view: View) -> ShownTable:
     """Every confirmed re-rate with its sums."""
     columns = (
-        Column("number", "Re-rate", "text"),
+        Column("number", "Re-rate", "integer"),
         Column("days", "Days", "text"),
         Column("prices", "Prices", "text"),
         Column("runs_changed", "Runs changed", "integer"),
@@ -286,7 +291,7 @@ def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> d
     posted = -sum(line.change_nano for line in rows if line.is_posted)
     unit = "credits" if one.book == "credits" else view.ask.currency
     return {
-        "number": f"{one.number}",
+        "number": one.number,
         "days": fmt.date_range(one.selection.start, one.selection.end)
         + (" · filtered" if one.selection.filters else ""),
         "prices": f"{pricing_book.BOOKS[one.book]}, version {one.version}",
@@ -305,8 +310,9 @@ def _amount(view: View, book: BookKind, nano: int) -> str:
 
 
 def _signed(view: View, book: BookKind, nano: int) -> str:
-    sign = "+" if nano > 0 else "−" if nano < 0 else ""
-    return f"{sign}{_amount(view, book, abs(nano))}"
+    if not nano:
+        return "0"
+    return f"{'+' if nano > 0 else '−'}{_amount(view, book, abs(nano))}"
 
 
 def _signed_exact(nano: int) -> str:

@@ -12,7 +12,8 @@ from runs_analytics.analytics.history import RunRef
 from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.errors import NotFound
 from runs_analytics.money.price_book import DURATION_S, RUN, UNIT_PREFIX, BookKind, PriceBook
-from runs_analytics.money.rating import RatingLine
+from runs_analytics.money.price_parts import TIERED_FORMS
+from runs_analytics.money.rating import MINIMUM, RatingLine
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts
 from runs_analytics.ui.runs_detail import OpenRun
@@ -47,7 +48,7 @@ def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str
         {
             "Measure": measure_title(line.measure),
             "Quantity": fmt.exact(line.quantity),
-            "Price": f"{fmt.exact(line.price)} per {_per(line)}",
+            "Price": _price(line),
             "Amount": fmt.exact(fmt.from_nano(line.amount_nano)),
         }
         for line in lines
@@ -124,6 +125,16 @@ def _unpriced(run: OpenRun, kind: BookKind) -> str:
         return f"No price: no version of the {kind} price book was valid when this run started. That is not zero."
     number = run.row[f"{kind}_version"]
     return f"No price: none of version {number} of the {kind} price book matches this run. That is not zero."
+
+
+def _price(line: RatingLine) -> str:
+    if line.measure == MINIMUM:
+        return f"up to {fmt.exact(line.price)} a run"
+    times = "" if line.factor == 1 else f" × {fmt.exact(line.factor)}"
+    if line.form in TIERED_FORMS:
+        return f"{line.form} tiers per {_per(line)}{times}"
+    whole = " begun" if line.form == "package" else ""
+    return f"{fmt.exact(line.price)} per {_per(line)}{whole}{times}"
 
 
 def _per(line: RatingLine) -> str:
