@@ -271,7 +271,7 @@ def test_a_failing_store_is_named_but_not_shown(server: Server, monkeypatch: pyt
 
 def test_other_addresses_are_problems_too(shared: Server) -> None:
     assert problem(shared.request("GET", "/api/v1/nothing"))["code"] == "not_found"
-    refused = shared.request("GET", PATH)
+    refused = shared.request("PATCH", PATH)
     assert problem(refused)["code"] == "method_not_allowed"
     assert refused.headers["allow"] == "POST"
 

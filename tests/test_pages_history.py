@@ -197,7 +197,7 @@ def test_an_id_is_found_whatever_the_dates(stores: Stores) -> None:
 def test_the_stretches_of_a_search_are_the_selection_newest_first(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs_analytics.ui.runs_search._STRETCH_RUNS", 100)
+    monkeypatch.setattr("runs_analytics.analytics.stretches._STRETCH_RUNS", 100)
     found = list(stretches(ask, SELECTED))
     assert len(found) > 3
     assert sum(runs for _, runs in found) == usage.totals(ask, SELECTED).runs
@@ -214,7 +214,7 @@ def test_a_cancelled_search_ends_and_keeps_what_it_found(ask: Ask, monkeypatch: 
         running.cancel()
 
     monkeypatch.setattr("runs_analytics.ui.runs_search.history.search", search)
-    monkeypatch.setattr("runs_analytics.ui.runs_search._STRETCH_RUNS", 100)
+    monkeypatch.setattr("runs_analytics.analytics.stretches._STRETCH_RUNS", 100)
     running = Search(ask, SELECTED, "x", 0)
     running.start()
     running.wait(10)
