@@ -10,9 +10,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from serving import Server
+
+if TYPE_CHECKING:
+    from serving import Server
 
 PASSWORD = "correct horse battery"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
