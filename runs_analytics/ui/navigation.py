@@ -31,6 +31,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("data", "Data", ":material/database:"),
         ("audit", "Audit", ":material/history_edu:"),
         ("settings", "Settings", ":material/settings:"),
+        ("api", "API", ":material/code:"),
     ),
 }
 """File below pages/, title and icon of every page, by group."""
