@@ -114,5 +114,5 @@ def test_a_limit_set_on_the_page_blocks_the_next_authorization(server: Server, c
     page.reload()
     expect(page.get_by_text("Limits on credits")).to_be_visible()
     assert browser.metric(page, "Refused today") == "1"
-    assert re.fullmatch(r"Account 80\s?%", browser.metric(page, "Closest to its limit"))
+    assert re.fullmatch(r"80\s?%", browser.metric(page, "Closest: Account"))
     page.close()

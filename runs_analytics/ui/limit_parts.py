@@ -50,12 +50,11 @@ def cards(view: View, found: Limits) -> list[Card]:
     over = sum(status.use.overrun_nano > 0 for status in found.statuses)
     return [
         Card(
-            "Closest to its limit",
-            f"{scope_text(closest.limit.dimension, closest.value)} {fmt.percent(_used_share(closest), 0)}"
+            f"Closest: {scope_text(closest.limit.dimension, closest.value)}"
             if closest
-            else "none",
-            help=f"{scope_text(closest.limit.dimension, closest.value)}, {closest.limit.measure} "
-            f"a {closest.limit.window}: spent and held."
+            else "Closest to a limit",
+            fmt.percent(_used_share(closest), 0) if closest else "none",
+            help=f"Spent and held of its limit on {closest.limit.measure} a {closest.limit.window}."
             if closest
             else None,
         ),
