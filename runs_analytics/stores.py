@@ -14,7 +14,7 @@ import polars as pl
 from runs_analytics.clock import Clock
 from runs_analytics.control import ledger
 from runs_analytics.control.accounts import Account, get_account, list_accounts
-from runs_analytics.control.audit_chain import HEADS_LINES, AuditHeads, ChainHead, chain_heads
+from runs_analytics.control.audit_chain import AuditHeads, ChainHead, chain_heads
 from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
 from runs_analytics.control.meta import control_version, get_meta, next_seq, set_meta
@@ -237,15 +237,16 @@ class Stores:
         """
         with self.control.read() as connection:
             heads = chain_heads(connection, OPERATOR)
+            if heads == self._exported_heads:
+                return
+            # A file that was cut keeps being told of, so what was known of its end stays.
+            is_whole = not self.audit_heads.missing(connection)
             # Within reading, which words what the file system refuses.
-            if heads != self._exported_heads and self.audit_heads.export(heads, self.clock()):
-                self._note_head_lines()
+            self.audit_heads.export(heads, self.clock())
+            has_moved = self.audit_heads.has_moved(connection)
+        if is_whole and has_moved:
+            self.control.write(self.audit_heads.note_end)
         self._exported_heads = heads
-
-    def _note_head_lines(self) -> None:
-        """Remember how long the file of heads is, so that one that was deleted or cut is noticed."""
-        lines = str(self.audit_heads.lines())
-        self.control.write(lambda connection: set_meta(connection, HEADS_LINES, lines))
 
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""

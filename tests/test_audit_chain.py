@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from control_fixtures import ACME, NOW, OPERATOR, OTHER
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from runs_analytics.control.accounts import create_account
 from runs_analytics.control.audit import (
     AuditFilter,
     count_entries,
@@ -17,8 +21,7 @@ from runs_analytics.control.audit import (
     list_entries,
     record,
 )
-from runs_analytics.control.audit_chain import HEADS_FILE, HEADS_LINES, AuditHeads, chain_heads, check_chain
-from runs_analytics.control.meta import set_meta
+from runs_analytics.control.audit_chain import HEADS_FILE, AuditHeads, chain_heads, check_chain
 from runs_analytics.control.schema import microseconds
 from runs_analytics.control.schema_audit import audit_entries
 from runs_analytics.control.store import ControlStore
@@ -62,14 +65,18 @@ def tamper(store: ControlStore, job: Callable[[sa.Connection], object]) -> None:
     """What somebody does who may change the tables and take the triggers away."""
 
     def change(connection: sa.Connection) -> None:
-        if connection.dialect.name == "sqlite":
-            for verb in ("update", "delete"):
-                connection.execute(sa.text(f"DROP TRIGGER audit_entries_refuse_{verb}"))
-        else:
-            connection.execute(sa.text("DROP TRIGGER audit_entries_refuse_change ON audit_entries"))
+        without_triggers(connection)
         job(connection)
 
     store.write(change)
+
+
+def without_triggers(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        for verb in ("update", "delete"):
+            connection.execute(sa.text(f"DROP TRIGGER audit_entries_refuse_{verb}"))
+    else:
+        connection.execute(sa.text("DROP TRIGGER audit_entries_refuse_change ON audit_entries"))
 
 
 def is_number(number: int) -> sa.ColumnElement[bool]:
@@ -215,17 +222,126 @@ def test_filters_and_pages_of_one_account(trail: ControlStore) -> None:
         assert all(entry.subject_id != "g6" for entry in list_entries(connection, OTHER))
 
 
-def test_a_cut_or_deleted_file_of_heads_is_noticed(trail: ControlStore) -> None:
+Lines = list[bytes]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda lines: lines[:-1], "holds 2, but 3 heads had been exported"),
+        (lambda lines: [], "holds 0, but 3 heads had been exported"),
+        (lambda lines: [*lines[:-1], lines[0]], "has another line 3"),
+        (lambda lines: lines[1:], "line 1 does not follow the line before it"),
+        (lambda lines: [lines[0], lines[2], lines[1]], "line 2 does not follow the line before it"),
+        (lambda lines: [lines[0], lines[0], *lines[1:]], "line 2 does not follow the line before it"),
+    ],
+)
+def test_a_changed_file_of_heads_is_noticed_and_stays_so(
+    trail: ControlStore, change: Callable[[Lines], Lines], told: str
+) -> None:
     heads = AuditHeads(trail.data_dir, trail.pepper)
-    trail.write(lambda c: set_meta(c, HEADS_LINES, str(heads.lines())))
+    trail.write(heads.note_end)
     file = trail.data_dir / HEADS_FILE
-    with trail.read() as connection:
-        assert heads.missing(connection) == ()
-        file.write_bytes(file.read_bytes().split(b"\n", 1)[1])
-        (problem,) = heads.missing(connection)
-        assert "holds 2 heads; 3 were exported" in problem
-        file.unlink()
-        assert "holds 0 heads" in heads.missing(connection)[0]
+    copy = file.read_bytes()
+
+    def problems() -> str:
+        with trail.read() as connection:
+            return " ".join([*heads.read()[1], *heads.missing(connection)])
+
+    assert problems() == ""
+    file.write_bytes(b"".join(line + b"\n" for line in change(copy.split(b"\n")[:-1])))
+    assert told in problems()
+    trail.write(lambda c: record(c, ACME, action="grant.add", subject="new", detail={}, now=NOW))
+    export(trail)
+    assert problems() != ""
+    file.write_bytes(copy)
+    export(trail)
+    assert problems() == ""
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), size=st.integers(2, 12))
+def test_whatever_is_changed_in_any_chain_is_found_at_its_place(
+    control_store: ControlStore, data: st.DataObject, size: int
+) -> None:
+    """Each example is one transaction that is undone."""
+    name = "mine"
+    mine = Scope(name, "cli")
+    subjects = data.draw(st.lists(st.text('abc\u00e9%"', max_size=4), min_size=size - 1, max_size=size - 1))
+    kind = data.draw(st.sampled_from(["edit", "forge", "delete", "reorder", "insert", "drop", "account"]))
+    first = data.draw(st.integers(1, size))
+    second = data.draw(st.integers(1, size).filter(lambda number: number != first))
+
+    def add(connection: sa.Connection, scope: Scope) -> None:
+        create_account(connection, scope, now=NOW)
+        for subject in subjects:
+            record(
+                connection, scope, action="grant.add", subject=subject, detail={"of": scope.account}, now=NOW
+            )
+
+    def mine_at(number: int) -> sa.ColumnElement[bool]:
+        return (audit_entries.c.account == name) & (audit_entries.c.number == number)
+
+    def change(connection: sa.Connection) -> int:
+        """Do it; the number at which it must be found."""
+        at = audit_entries
+        match kind:
+            case "edit":
+                connection.execute(sa.update(at).where(mine_at(first)).values(actor="nobody"))
+                return first
+            case "forge":
+                row = dict(connection.execute(sa.select(at).where(mine_at(first))).mappings().one())
+                row["detail"] = '{"forged":true}'
+                row["hash"] = entry_hash({**row, "at": microseconds(row["at"])})
+                connection.execute(sa.update(at).where(mine_at(first)).values(row))
+                # The entry is right by itself; the next does not follow it, or the head tells of the last.
+                return min(first + 1, size)
+            case "delete":
+                connection.execute(sa.delete(at).where(mine_at(first)))
+                return first
+            case "drop":
+                connection.execute(sa.delete(at).where(at.c.account == name, at.c.number >= first))
+                return first
+            case "reorder":
+                for number, to in ((first, 999), (second, first), (999, second)):
+                    connection.execute(sa.update(at).where(mine_at(number)).values(number=to))
+                return min(first, second)
+            case "insert":
+                for number in range(size, first - 1, -1):
+                    connection.execute(sa.update(at).where(mine_at(number)).values(number=number + 1))
+                row = dict(connection.execute(sa.select(at).where(mine_at(first + 1))).mappings().one())
+                row |= {"number": first, "detail": "{}"}
+                row["hash"] = entry_hash({**row, "at": microseconds(row["at"])})
+                connection.execute(sa.insert(at).values(row))
+                # What was put in is a right continuation itself; what had stood there no longer follows it.
+                return first if first == size else first + 1
+            case _:
+                connection.execute(sa.delete(at).where(at.c.account == "aside"))
+                for account, to in ((name, "aside"), ("another", name), ("aside", "another")):
+                    connection.execute(sa.update(at).where(at.c.account == account).values(account=to))
+                return 1
+
+    found: list[tuple[int, int | None, int | None]] = []
+
+    def attack(connection: sa.Connection) -> None:
+        add(connection, mine)
+        add(connection, Scope("another", "cli"))
+        create_account(connection, Scope("aside", "cli"), now=NOW)
+        heads = chain_heads(connection, OPERATOR)
+        right = check_chain(connection, mine, heads).broken_number
+        without_triggers(connection)
+        place = change(connection)
+        found.append((place, check_chain(connection, mine, heads).broken_number, right))
+        raise _Undone
+
+    with contextlib.suppress(_Undone):
+        control_store.write(attack)
+    ((place, told, right),) = found
+    assert (told, right) == (place, None), kind
+
+
+class _Undone(Exception):
+    """Rolls an attack back."""
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,30 @@ def test_verify_finds_a_dropped_tail(data: Path, capsys: pytest.CaptureFixture[s
     assert "Audit trail of account 'acme': number 3 is missing" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("drops_the_tail", [False, True])
+@pytest.mark.parametrize("lines_left", [0, 2])
+def test_verify_notices_a_deleted_or_cut_file_of_heads_ever_after(
+    data: Path, capsys: pytest.CaptureFixture[str], lines_left: int, drops_the_tail: bool
+) -> None:
+    file = data / "audit_heads.jsonl"
+    copy = file.read_bytes()
+    file.unlink()
+    if lines_left:
+        file.write_bytes(b"".join(copy.splitlines(keepends=True)[:lines_left]))
+    if drops_the_tail:
+        with sqlite3.connect(data / "control.db") as connection:
+            connection.execute("DROP TRIGGER audit_entries_refuse_delete")
+            connection.execute("DELETE FROM audit_entries WHERE number = 3")
+        connection.close()
+    for name in ("g3", "g4", "g5", "g6"):
+        assert main(["verify"]) == 7
+        assert "audit_heads.jsonl " in capsys.readouterr().out
+        assert main(["grants", "add", "--account", "acme", "--amount", "5", "--id", name]) == 0
+    file.write_bytes(copy)
+    assert main(["verify"]) == (7 if drops_the_tail else 0)
+    assert ("number 3 is not the entry" in capsys.readouterr().out) is drops_the_tail
+
+
 def test_the_command_exports_what_its_filters_leave(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["audit", "export", "--account", "acme", "--action", "grant.add", "--subject", "G2"]) == 0
