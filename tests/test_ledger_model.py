@@ -36,6 +36,7 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.errors import RunsError
 from runs_analytics.money.grants import Grant
+from runs_analytics.money.limits import Values
 from runs_analytics.money.plans import Plan, TopUpRule
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
@@ -177,7 +178,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def hold(self, amount: int, hours: int) -> None:
         number = next(self.names)
         asked = Asked(
-            (1, number), f"h{number}", "", 1, *[NONE] * 5, credits_nano=amount, cost_nano=None,
+            (1, number), f"h{number}", "", 1, Values("", *[NONE] * 5), credits_nano=amount, cost_nano=None,
             price_version=None, now=self.now, ttl=timedelta(hours=hours),
         )  # fmt: skip
         may: list[bool] = []

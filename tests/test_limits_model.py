@@ -175,17 +175,12 @@ class LimitsMachine(RuleBasedStateMachine):
         assert not any(is_new for _, is_new in again)
 
     def new(self, number: int, values: tuple[str, str, str], wanted: tuple[int, int], ttl_m: int) -> Asked:
-        project, team, member = values
         asked = Asked(
             (number, number),
             f"r{number}",
             NONE,
             number,
-            project,
-            team,
-            member,
-            "chat",
-            NONE,
+            Values("", *values, "chat", NONE),
             wanted[0],
             wanted[1],
             1,
@@ -211,7 +206,7 @@ class LimitsMachine(RuleBasedStateMachine):
             return
         self.over.add(place)
         self.model.free_expired(self.now)
-        said = values or ((asked.project, asked.team, asked.member) if asked else ("p", "red", "ana"))
+        said = values or (asked.values[1:4] if asked else ("p", "red", "ana"))
         started_at = self.now - timedelta(hours=hours_ago)
         run = UsedRun(
             (place, place), f"r{place}", NONE, started_at, *said, "chat", NONE, used[0], used[1], seq=place

@@ -26,15 +26,16 @@ from runs_analytics.control.authorizations import (
 from runs_analytics.control.claims import RunId, find_claims
 from runs_analytics.control.limits import covering
 from runs_analytics.control.subscriptions import current_subscription
-from runs_analytics.control.usage_days import UsageDays
+from runs_analytics.control.usage_days import HELD, Counter, UsageDays
 from runs_analytics.errors import Conflict, RunsError
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.limits import (
     LIMIT_DIMENSIONS,
     ONE_RUN_NANO,
-    WHOLE_ACCOUNT,
     Amounts,
     Covering,
+    Limit,
+    Part,
     Refusal,
     Use,
     Values,
@@ -58,11 +59,9 @@ class Asked:
     run_id: str
     source: str
     request_hash: int
-    project: str
-    team: str
-    member: str
-    service: str
-    feature: str
+    values: Values
+    """The values whose limits cover it."""
+
     credits_nano: int | None
     """The estimate; None without a price, which holds nothing."""
 
@@ -70,11 +69,6 @@ class Asked:
     price_version: int | None
     now: datetime
     ttl: timedelta
-
-    @property
-    def values(self) -> Values:
-        """The values whose limits cover it."""
-        return Values(WHOLE_ACCOUNT, self.project, self.team, self.member, self.service, self.feature)
 
     @property
     def amounts(self) -> Amounts:
@@ -149,9 +143,9 @@ class _Desk:
         self._limits: Covering = covering(connection, scope)
         self._days = {moment: moment.astimezone(self._zone).date() for moment in {one.now for one in asked}}
         self.usage = UsageDays(scope, self._zone)
-        parts = {
-            part for values in {one.values for one in asked} for part in enumerate(values) if part[1] != NONE
-        }
+        self._checks: dict[tuple[Part, date], list[tuple[Limit, int, Counter]]] = {}
+        parts = {part for values in {one.values for one in asked} for part in enumerate(values)}
+        parts -= {(place, NONE) for place in range(len(LIMIT_DIMENSIONS))}
         self.usage.load(connection, parts, self._days.values(), whole_windows=bool(self._limits))
         self._connection, self._now = connection, now
         self._left_nano = _credits_left(connection, scope, now, may_overdraw)
@@ -161,13 +155,14 @@ class _Desk:
         self._buy()
 
     def answer(self, one: Asked) -> Authorization:
-        day = self._days[one.now]
-        refusal = self._refusal(one, day)
+        day, wanted = self._days[one.now], one.amounts
+        refusal = self._refusal(one, day, wanted)
         if refusal is None:
-            self.usage.add(one.values, day, held=one.amounts)
+            self.usage.add(one.values, day, held=wanted)
             if self._left_nano is not None:
-                self._left_nano -= one.amounts.credits_nano
+                self._left_nano -= wanted.credits_nano
                 self._buy()
+        _, project, team, member, service, feature = one.values
         return Authorization(
             *one.id,
             run_id=one.run_id,
@@ -175,11 +170,11 @@ class _Desk:
             request_hash=one.request_hash,
             state="open" if refusal is None else "refused",
             day=day,
-            project=one.project,
-            team=one.team,
-            member=one.member,
-            service=one.service,
-            feature=one.feature,
+            project=project,
+            team=team,
+            member=member,
+            service=service,
+            feature=feature,
             credits_nano=one.credits_nano,
             cost_nano=one.cost_nano,
             price_version=one.price_version,
@@ -201,24 +196,31 @@ class _Desk:
             self._top_up = None  # The month's ceiling is reached.
         self._left_nano += sum(entry.amount_nano for entry in posted)
 
-    def _refusal(self, one: Asked, day: date) -> Refusal | None:
-        wanted = one.amounts
+    def _refusal(self, one: Asked, day: date, wanted: Amounts) -> Refusal | None:
         if self._left_nano is not None and wanted.credits_nano > max(self._left_nano, 0):
             cap_nano = max(self._left_nano, 0)
             return Refusal("credits_exhausted", None, "", cap_nano, Use(), wanted.credits_nano, None)
         found = []
-        for limit, value in self._limits.of(one.values):
-            place = limit.measure_place
-            if not wanted[place] or not limit.is_hard:
-                continue
-            part = LIMIT_DIMENSIONS.index(limit.dimension), value
-            use = self.usage.use(part, limit.window, day, place)
-            if refuses(limit, use, wanted[place]):
-                period = period_around(day, limit.window, self._zone)
-                found.append(
-                    Refusal("limit_reached", limit, value, limit.amount_nano, use, wanted[place], period)
-                )
+        for part in self._limits.parts(one.values):
+            checks = self._checks.get((part, day))
+            if checks is None:
+                checks = self._checks[part, day] = self._checks_of(part, day)
+            for limit, place, counter in checks:
+                settled_nano, held_nano, wanted_nano = counter[place], counter[HELD + place], wanted[place]
+                if refuses(limit, settled_nano, held_nano, wanted_nano):
+                    use = Use(settled_nano, held_nano)
+                    period = period_around(day, limit.window, self._zone)
+                    found.append(
+                        Refusal("limit_reached", limit, part[1], limit.amount_nano, use, wanted_nano, period)
+                    )
         return tightest(found) if found else None
+
+    def _checks_of(self, part: Part, day: date) -> list[tuple[Limit, int, Counter]]:
+        """The limits of a value, each with its measure's place and the use that it is held against."""
+        return [
+            (limit, limit.measure_place, self.usage.counter(part, limit.window, day))
+            for limit in self._limits.on(part)
+        ]
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:

@@ -6,7 +6,7 @@ columns whose type the driver does not know are converted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -44,15 +44,17 @@ def write_rows(
     if not rows:
         return
     text, names, converters = _driver_statement(statement, connection.dialect)
-    converted = [dict(row) for row in rows] if converters else rows
+    order = names or tuple(rows[0])
+    columns: list[Iterable[Any]] = list(zip(*map(itemgetter(*order), rows), strict=True))
     for name, convert in converters:
-        for row in converted:
-            row[name] = convert(row[name])  # type: ignore[index]
+        place = order.index(name)
+        columns[place] = map(convert, columns[place])
+    values = zip(*columns, strict=True)
     if names is None:
-        connection.exec_driver_sql(text, [{NEW + name: row[name] for name in row} for row in converted])
+        new = [NEW + name for name in order]
+        connection.exec_driver_sql(text, [dict(zip(new, row, strict=True)) for row in values])
     else:
-        values = itemgetter(*names)
-        connection.exec_driver_sql(text, [values(row) for row in converted])
+        connection.exec_driver_sql(text, list(values))
 
 
 @lru_cache(maxsize=64)
@@ -63,6 +65,8 @@ def _driver_statement(statement: sa.Insert | sa.Update, dialect: sa.Dialect) -> 
     for name, parameter in compiled.binds.items():
         convert = parameter.type.dialect_impl(dialect).bind_processor(dialect)
         if convert is not None:
+            if isinstance(parameter.type, sa.Date):
+                convert = lru_cache(maxsize=1_024)(convert)  # Few days, written again and again.
             converters.append((name.removeprefix(NEW), convert))
     order = compiled.positiontup
     names = None if order is None else tuple(name.removeprefix(NEW) for name in order)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
 from runs_analytics.control.schema_limits import usage_days
-from runs_analytics.money.limits import LIMIT_DIMENSIONS, Amounts, LimitDimension, Use, Values
+from runs_analytics.money.limits import LIMIT_DIMENSIONS, Amounts, LimitDimension, Part, Use, Values
 from runs_analytics.money.periods import WINDOWS, Period, Window, period_around
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
@@ -30,10 +30,13 @@ _AMOUNTS: Final = (
     "held_cost_nano",
     "held_runs_nano",
 )
-_HELD: Final = 3
-"""Where held amounts begin."""
+HELD: Final = 3
+"""Where held amounts begin in a counter."""
 
-_HELD_COLUMNS: Final = tuple(usage_days.c[name] for name in _AMOUNTS[_HELD:])
+Counter = list[int]
+"""Settled credits, cost and runs, then the same of what is held, in billionths."""
+
+_HELD_COLUMNS: Final = tuple(usage_days.c[name] for name in _AMOUNTS[HELD:])
 NOTHING: Final = Amounts()
 
 _FIND: Final = (
@@ -48,9 +51,6 @@ _FIND: Final = (
     .order_by(usage_days.c.value)
 )
 
-Part = tuple[int, str]
-"""Place of a dimension in LIMIT_DIMENSIONS, and one of its values."""
-
 
 _INSERT: Final = insert_into(usage_days)
 _UPDATE: Final = update_by_key(usage_days, _AMOUNTS)
@@ -61,9 +61,12 @@ class UsageDays:
 
     def __init__(self, scope: Scope, zone: ZoneInfo) -> None:
         self._scope, self._zone = scope, zone
-        self._days: dict[Part, dict[date, list[int]]] = {}
-        self._sums: dict[Part, dict[tuple[Window, date], list[int]]] = {}
+        self._days: dict[Part, dict[date, Counter]] = {}
+        self._counters: dict[Part, dict[tuple[Window, date], Counter]] = {}
         """By part, window and the window's first day."""
+
+        self._moving: dict[tuple[Part, date], list[Counter]] = {}
+        """What `add` moves, found once."""
 
         self._periods: dict[tuple[date, Window], Period] = {}
         self._stored: set[tuple[Part, date]] = set()
@@ -97,23 +100,34 @@ class UsageDays:
 
     def use(self, part: Part, window: Window, day: date, measure_place: int, overrun_nano: int = 0) -> Use:
         """What a value used of a measure in the window around a local day."""
-        amounts = self._window(part, window, day)
-        return Use(amounts[measure_place], amounts[_HELD + measure_place], overrun_nano)
+        counter = self.counter(part, window, day)
+        return Use(counter[measure_place], counter[HELD + measure_place], overrun_nano)
+
+    def counter(self, part: Part, window: Window, day: date) -> Counter:
+        """The sums of a value in the window around a local day, which move with what is added; not to be changed."""
+        period = self._period(day, window)
+        counters = self._counters.setdefault(part, {})
+        known = counters.get((window, period.first_day))
+        if known is None:
+            known = counters[window, period.first_day] = [0] * len(_AMOUNTS)
+            for at, amounts in self._days.get(part, {}).items():
+                if period.first_day <= at <= period.last_day:
+                    known[:] = map(add, known, amounts)
+                    if (part, at) in self._moving:
+                        self._moving[part, at].append(known)
+        return known
 
     def add(self, values: Values, day: date, *, settled: Amounts = NOTHING, held: Amounts = NOTHING) -> None:
         """Count a run or a hold for each of its values; amounts may be negative."""
-        amounts = settled + held
-        for place, value in enumerate(values):
-            if value == NONE:
+        changes = [(place, amount) for place, amount in enumerate(settled + held) if amount]
+        for part in enumerate(values):
+            if part[1] == NONE:
                 continue
-            part = place, value
-            _add(self._days.setdefault(part, {}).setdefault(day, [0] * len(_AMOUNTS)), amounts)
-            self._changed.add((part, day))
-            sums = self._sums.get(part)
-            for window in WINDOWS if sums else ():
-                known = sums.get((window, self._period(day, window).first_day))  # type: ignore[union-attr]
-                if known is not None:
-                    _add(known, amounts)
+            key = part, day
+            self._changed.add(key)
+            for counter in self._moving.get(key) or self._moved_by(part, day):
+                for place, amount in changes:
+                    counter[place] += amount
 
     def write(self, connection: sa.Connection) -> None:
         """Store what changed."""
@@ -140,16 +154,16 @@ class UsageDays:
             self._days.setdefault(part, {})[day] = amounts
             self._stored.add((part, day))
 
-    def _window(self, part: Part, window: Window, day: date) -> list[int]:
-        period = self._period(day, window)
-        sums = self._sums.setdefault(part, {})
-        known = sums.get((window, period.first_day))
-        if known is None:
-            known = sums[window, period.first_day] = [0] * len(_AMOUNTS)
-            for at, amounts in self._days.get(part, {}).items():
-                if period.first_day <= at <= period.last_day:
-                    _add(known, amounts)
-        return known
+    def _moved_by(self, part: Part, day: date) -> list[Counter]:
+        """The counters that a value's use of a local day moves: the day's own and those of windows asked for."""
+        moved = [self._days.setdefault(part, {}).setdefault(day, [0] * len(_AMOUNTS))]
+        counters = self._counters.get(part, {})
+        for window in WINDOWS if counters else ():
+            known = counters.get((window, self._period(day, window).first_day))
+            if known is not None:
+                moved.append(known)
+        self._moving[part, day] = moved
+        return moved
 
     def _period(self, day: date, window: Window) -> Period:
         # One look here costs a tenth of one through the zone, whose hash and comparison are Python's.
@@ -182,8 +196,9 @@ def values_in_period(
     )
     sums: dict[str, list[int]] = {}
     for value, *amounts in found:
-        _add(sums.setdefault(value, [0] * len(_AMOUNTS)), amounts)
-    return {value: (Amounts(*sums[value][:_HELD]), Amounts(*sums[value][_HELD:])) for value in sums}
+        total = sums.setdefault(value, [0] * len(_AMOUNTS))
+        total[:] = map(add, total, amounts)
+    return {value: (Amounts(*sums[value][:HELD]), Amounts(*sums[value][HELD:])) for value in sums}
 
 
 def all_held(connection: sa.Connection, scope: Scope) -> dict[tuple[str, str, date], Amounts]:
@@ -194,7 +209,3 @@ def all_held(connection: sa.Connection, scope: Scope) -> dict[tuple[str, str, da
         )
     )
     return {(dimension, value, day): Amounts(*amounts) for dimension, value, day, *amounts in found}
-
-
-def _add(to: list[int], amounts: Sequence[int]) -> None:
-    to[:] = map(add, to, amounts)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, Final
 
 from runs_analytics import roles
@@ -27,6 +28,7 @@ from runs_analytics.ingest.event_fields import FIELDS, EventRules
 from runs_analytics.ingest.events import ParsedRun, Rejection, parse_event
 from runs_analytics.ingest.inbox_bodies import encode_body
 from runs_analytics.money.amounts import to_nano
+from runs_analytics.money.limits import LIMIT_DIMENSIONS, WHOLE_ACCOUNT, Values
 from runs_analytics.money.rating import rate_run
 from runs_analytics.run_frame import PAYLOAD_FIELDS
 from runs_analytics.scope import Scope
@@ -38,6 +40,8 @@ LATER_FIELDS: Final = ("status", "started_at", "ended_at", "parent_id", *PAYLOAD
 """Fields of a run that are not known before it starts."""
 
 ASKED_FIELDS: Final = (*(name for name in FIELDS if name not in LATER_FIELDS), *OWN_FIELDS)
+_KNOWN: Final = frozenset(ASKED_FIELDS)
+_limited: Final = itemgetter(*LIMIT_DIMENSIONS[1:])
 DEFAULT_TTL_S: Final = 900
 MAX_TTL_S: Final = 86_400
 
@@ -165,7 +169,7 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
     if type(body) is not dict:
         raise BadRequest("An authorization is an object with at least id and service.")
     for name in body:
-        if name not in ASKED_FIELDS:
+        if name not in _KNOWN:
             raise BadRequest(
                 f"There is no such field. The fields are: {', '.join(ASKED_FIELDS)}.",
                 field=name,
@@ -175,7 +179,7 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
     given_credits = body.get("credits")
     event = {name: value for name, value in body.items() if name not in OWN_FIELDS}
     rules = EventRules.at(now, payload_bytes=MAX_PAYLOAD_BYTES, currency=terms.currency)
-    run = parse_event(event | {"started_at": now.astimezone(UTC).isoformat()}, rules)
+    run = parse_event(event, rules, started_at=now.astimezone(UTC).replace(tzinfo=None))
     if isinstance(run, Rejection):
         raise BadRequest(run.reason, field=run.field, value=run.value)
     said_hash = content_hash(run | {"started_at": None, "ended_at": None})
@@ -187,11 +191,7 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
         run["id"],
         run["source"],
         md5_pair(f"{said_hash} {given_credits is not None and credits_nano} {ttl_s}")[0],
-        run["project"],
-        run["team"],
-        run["member"],
-        run["service"],
-        run["feature"],
+        Values(WHOLE_ACCOUNT, *_limited(run)),
         credits_nano,  # type: ignore[arg-type]
         rated["cost_nano"],  # type: ignore[arg-type]
         rated["credits_version"],  # type: ignore[arg-type]

@@ -44,16 +44,20 @@ class Rejection:
     reason: str
 
 
-def parse_event(item: object, rules: EventRules) -> ParsedRun | Rejection:
+def parse_event(
+    item: object, rules: EventRules, *, started_at: datetime | None = None
+) -> ParsedRun | Rejection:
     """Check one decoded run.
 
     Args:
         item: an item of `bodies.parse_body`.
         rules: the window, size cap and currency that runs are held against.
+        started_at: the start of a run that does not say one, UTC without a zone.
     """
     if type(item) is not dict:
         return _no_object(item)
     run = _ABSENT.copy()
+    run["started_at"] = started_at
     run["units"], run["tags"] = [], []
     name = ""
     try:

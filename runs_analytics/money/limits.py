@@ -99,6 +99,10 @@ class Limit:
         return LIMIT_MEASURES.index(self.measure)
 
 
+Part = tuple[int, str]
+"""Place of a dimension in LIMIT_DIMENSIONS, and one of its values."""
+
+
 class Covering:
     """The limits of an account, found by the values of a run."""
 
@@ -113,15 +117,18 @@ class Covering:
     def __bool__(self) -> bool:
         return bool(self.limits)
 
+    def parts(self, values: Values) -> list[Part]:
+        """The values of a run in the dimensions that have limits."""
+        return [(place, values[place]) for place in self._places if values[place] != NONE]
+
+    def on(self, part: Part) -> list[Limit]:
+        """The limits of a value."""
+        place, _ = part
+        return self._by_value.get(part, []) + self._by_value.get((place, None), [])
+
     def of(self, values: Values) -> list[tuple[Limit, str]]:
         """Every limit that covers a run, with the value whose use counts."""
-        found = []
-        for place in self._places:
-            value = values[place]
-            if value != NONE:
-                found += [(limit, value) for limit in self._by_value.get((place, value), ())]
-                found += [(limit, value) for limit in self._by_value.get((place, None), ())]
-        return found
+        return [(limit, part[1]) for part in self.parts(values) for limit in self.on(part)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +162,9 @@ class Refusal:
     period: Period | None
 
 
-def refuses(limit: Limit, use: Use, wanted_nano: int) -> bool:
+def refuses(limit: Limit, settled_nano: int, held_nano: int, wanted_nano: int) -> bool:
     """Whether a hard limit has no room for new work; what adds nothing is never refused."""
-    return (
-        limit.is_hard
-        and wanted_nano > 0
-        and use.settled_nano + use.held_nano + wanted_nano > limit.amount_nano
-    )
+    return limit.is_hard and wanted_nano > 0 and settled_nano + held_nano + wanted_nano > limit.amount_nano
 
 
 def tightest(refusals: Sequence[Refusal]) -> Refusal:

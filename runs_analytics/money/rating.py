@@ -218,6 +218,9 @@ class CompiledBook:
         return self.versions[position - 1] if position else None
 
 
+_UNRATED: Final = Rating(None, None, (), None)
+
+
 @lru_cache(maxsize=64)
 def compile_book(book: PriceBook) -> CompiledBook:
     """The book with its prices as integers; equal books share one result."""
@@ -234,10 +237,12 @@ def rate(book: PriceBook, run: Run, started_at: datetime) -> Rating:
     Raises:
         BadRequest: naming `credits` or `cost` when the amount is over a billion.
     """
+    if not book.versions:
+        return _UNRATED
     compiled = compile_book(book)
     version = compiled.at(started_at)
     if version is None:
-        return Rating(None, None, (), None)
+        return _UNRATED
     price = version.match(condition_values(version, run))
     if price is None:
         return Rating(version.version, None, (), None)
