@@ -24,8 +24,8 @@ class Accuracy:
     """What the back-test showed.
 
     `error` and `naive_error` are mean absolute errors over the same steps, in the unit of the series; `wape` is the
-    absolute error as a part of the actual; `coverage` is the part of steps inside the band of each level in percent, each
-    origin judged by a band made without it.
+    absolute error as a part of the actual; `coverage` is the part of steps inside the band of each level in percent,
+    each origin judged by a band made without it.
     """
 
     error: float
