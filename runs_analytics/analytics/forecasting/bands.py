@@ -1,0 +1,116 @@
+"""Bands around a forecast, as wide as the combined forecast missed at the rolling origins of its back-test.
+
+Split-conformal in kind (Lei, G'Sell, Rinaldo, Tibshirani and Wasserman, *Distribution-free predictive inference for
+regression*, 2018): misses are made comparable across steps and levels, and their weighted quantiles are put around the
+forecast. How misses grow with the step (a power of it) and with the level (its power 0, a half or 1) is
+chosen by likelihood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from runs_analytics.analytics.forecasting.field import Trial
+from runs_analytics.analytics.forecasting.transforms import Floats
+
+LEVEL_POWERS = (0.0, 0.5, 1.0)
+LARGEST_STEP_POWER = 0.6
+# Below this part of the mean size a level counts as this part, so that quiet hours keep a band.
+LEAST_LEVEL = 0.05
+# The weights of models were chosen on the same origins; the fewer horizons those cover, the more they flatter.
+WIDENING_PER_WINDOW = 0.4
+# How far the band leans to both sides alike: 1 is symmetric, 0 follows the misses of each side.
+SYMMETRY = 0.75
+TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Misses:
+    """How a combined forecast missed: `scaled` and `weight` have shape (origins, horizon), `step_spread` (horizon,)."""
+
+    scaled: Floats
+    weight: Floats
+    step_spread: Floats
+    level_power: float
+    size: float
+    widening: float
+    floor: float
+
+    def spread(self, point: Floats) -> Floats:
+        """The typical miss of each step of a forecast (horizon,), in its unit."""
+        return self.step_spread * _level(point, self.size) ** self.level_power
+
+    def without(self, origin: int) -> Misses:
+        """The misses of the other origins, to see what a band made of them covers here."""
+        if len(self.weight) == 1:
+            return self
+        weight = self.weight.copy()
+        weight[origin] = 0.0
+        return replace(self, weight=weight) if weight.any() else self
+
+
+def _level(point: Floats, size: float) -> Floats:
+    return np.maximum(np.abs(point), LEAST_LEVEL * size) / size
+
+
+def _step_spread(missed: Floats, weight: Floats) -> Floats:
+    """Mean absolute miss by step as a power of the step, fitted by weighted least squares on logarithms."""
+    horizon = missed.shape[1]
+    steps = np.arange(1, horizon + 1, dtype=float)
+    mass = weight.sum(axis=0)
+    mean = (np.abs(missed) * weight).sum(axis=0) / np.maximum(mass, TINY)
+    good = (mean > 0) & (mass > 0)
+    if good.sum() < 3:
+        flat = float((mean * mass).sum() / max(float(mass.sum()), TINY))
+        return np.full(horizon, flat)
+    x, z, w = np.log(steps[good]), np.log(mean[good]), mass[good]
+    x_mean, z_mean = np.average(x, weights=w), np.average(z, weights=w)
+    power = (w * (x - x_mean) * (z - z_mean)).sum() / ((w * (x - x_mean) ** 2).sum() + TINY)
+    power = float(np.clip(power, 0.0, LARGEST_STEP_POWER))
+    return np.asarray(np.exp(z_mean + power * (np.log(steps) - x_mean)))
+
+
+def misses_of(trial: Trial, forecasts: Floats) -> Misses:
+    """The misses of a combined forecast (origins + 1, horizon) at the origins of its trial."""
+    weight = trial.weight
+    known = weight > 0
+    size = float(np.mean(np.abs(trial.values))) + TINY
+    before = forecasts[:-1]
+    missed = np.where(known, np.nan_to_num(trial.actual) - before, 0.0)
+    best: tuple[float, float, Floats, Floats] | None = None
+    for power in LEVEL_POWERS:
+        level = _level(before, size) ** power
+        by_step = _step_spread(missed / level, weight) + TINY * size
+        scaled = missed / level / by_step
+        fit = -float(((np.log(level * by_step) + np.abs(scaled)) * weight)[known].sum())
+        if best is None or fit > best[0]:
+            best = (fit, power, by_step, scaled)
+    assert best is not None
+    windows = (len(trial.values) - trial.origins[0]) / trial.actual.shape[1]
+    widening = 1 + WIDENING_PER_WINDOW / max(windows, 1.0)
+    return Misses(best[3], weight, best[2], best[1], size, float(widening), trial.floor)
+
+
+def _quantile(values: Floats, weights: Floats, part: float) -> float:
+    order = np.argsort(values)
+    mass = np.cumsum(weights[order])
+    return float(np.interp(part, (mass - 0.5 * weights[order]) / mass[-1], values[order]))
+
+
+def bands(misses: Misses, point: Floats, levels: Sequence[int]) -> Mapping[int, tuple[Floats, Floats]]:
+    """Lower and upper bounds (horizon,) for each level in percent, around a forecast (horizon,)."""
+    known = misses.weight > 0
+    scaled, weight = misses.scaled[known], misses.weight[known]
+    spread = misses.spread(point) * misses.widening
+    found = {}
+    for level in levels:
+        tail = (1 - level / 100) / 2
+        both = _quantile(np.abs(scaled), weight, level / 100)
+        low = -SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, tail)
+        high = SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, 1 - tail)
+        lower = np.maximum(point + min(low, 0.0) * spread, misses.floor)
+        found[level] = (np.minimum(lower, point), point + max(high, 0.0) * spread)
+    return found
