@@ -28,6 +28,12 @@ NAMING: Final = frozenset(
 )
 """Inputs that name something of an account, by where they stand."""
 
+FOUND_IN_BODIES: Final = frozenset({"plan", "entries"})
+"""Fields of bodies that name what must be there; the others may name something new."""
+
+MAKING: Final = frozenset({"put_limit"})
+"""Operations whose path may name something new."""
+
 PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
@@ -60,6 +66,13 @@ class Position:
     def is_naming(self) -> bool:
         """Whether it names something."""
         return (self.where, self.name) in NAMING
+
+    @property
+    def is_new(self) -> bool:
+        """Whether what it names may be made by the request."""
+        if self.where == "path":
+            return self.operation in MAKING
+        return self.where == "header" or (self.where == "body" and self.name not in FOUND_IN_BODIES)
 
 
 @dataclass(frozen=True)
@@ -153,6 +166,11 @@ def _newest_entry(tenant: Tenant) -> int:
     return next(e["number"] for e in entries if e["kind"] == "usage" and e["number"] not in taken)
 
 
+def _newest_version(tenant: Tenant) -> int:
+    versions = tenant.world.good("GET", "/v1/prices/credits", tenant)["versions"]
+    return max(version["version"] for version in versions)
+
+
 def _other_plan(tenant: Tenant) -> str:
     present = tenant.world.good("GET", "/v1/subscription", tenant)["subscription"]["plan"]["id"]
     return f"plan-{'b' if present == f'plan-a-{tenant.name}' else 'a'}-{tenant.name}"
@@ -192,7 +210,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
     "get_prices": lambda t: Call({"book": "credits"}),
-    "get_price_version": lambda t: Call({"book": "credits", "version": 2 + t.extra}),
+    "get_price_version": lambda t: Call({"book": "credits", "version": _newest_version(t)}),
     "add_price_version": lambda t: replace(_once(t, **prices(t)), path={"book": "credits"}),
 }
 """A good request of an account's own about its own things; what it changes, it made before."""

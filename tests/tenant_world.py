@@ -64,11 +64,9 @@ _DIMENSIONS: Final = ("project", "team", "service", "feature", "agent", "model",
 class Tenant:
     """One account and what it is made of."""
 
-    def __init__(self, world: World, name: str, number: int) -> None:
+    def __init__(self, world: World, name: str) -> None:
         self.world, self.name = world, name
         self.operator = Scope(name, "test")
-        self.extra = number * 4
-        """How many more prices and grants than the first account: numbers that only this one has."""
         self.credentials: dict[str, str] = {"no key": "", "no such key": f"runs_{'z' * 8}_{'0' * 64}"}
         self.people: dict[str, str] = {}
         """Ids of people by role."""
@@ -113,7 +111,7 @@ class World:
         express = Express(self.api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=1 << 20)
         self._app = ApiFirst(express, Starlette())
         self._runner = asyncio.Runner()
-        self.tenants = {name: Tenant(self, name, number) for number, name in enumerate(NAMES)}
+        self.tenants = {name: Tenant(self, name) for name in NAMES}
         for tenant in self.tenants.values():
             _fill(tenant)
         stores.apply_waiting()
@@ -201,9 +199,9 @@ def _fill(tenant: Tenant) -> None:
     def act() -> dict[str, Any]:
         return {"headers": {"Idempotency-Key": f"fill-{next(once)}"}}
 
-    for _ in range(2 + tenant.extra):
+    for _ in range(2):
         good("POST", "/v1/prices/credits", tenant, json=prices(tenant), **act())
-    for _ in range(1 + tenant.extra):
+    for _ in range(2):
         grant = {"id": tenant.fresh("grant"), "credits": "1000", "note": f"note of {name}"}
         good("POST", "/v1/grants", tenant, json=grant, **act())
     good("POST", "/v1/subscription", tenant, json={"plan": f"plan-a-{name}"}, **act())
