@@ -39,7 +39,8 @@ _LOOK: Final[frozenset[Permission]] = _OWN | {"imports.read", "credits.read", "p
 _MONEY: Final[frozenset[Permission]] = frozenset(
     {"credits.manage", "prices.manage", "limits.manage", "audit.read", "people.read"}
 )
-_SEND: Final[frozenset[Permission]] = frozenset({"runs.send", "runs.authorize"})
+_ASK: Final[frozenset[Permission]] = frozenset({"runs.authorize", "limits.read"})
+_SEND: Final[frozenset[Permission]] = _ASK | {"runs.send"}
 
 MAY: Final[dict[Role, frozenset[Permission]]] = {
     "operator": _ALL,
@@ -50,7 +51,7 @@ MAY: Final[dict[Role, frozenset[Permission]]] = {
     "member": _OWN,
     "service": _LOOK | _SEND,
     "ingest": _SEND,
-    "authorize": frozenset({"runs.authorize"}),
+    "authorize": _ASK,
 }
 """What each role may do; a member does it for its own runs only, which `Scope.member` sees to."""
 

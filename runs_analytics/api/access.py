@@ -12,12 +12,12 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from runs_analytics.roles import Permission
 
-ACCESS: Final[dict[str, Permission | None]] = {
+ACCESS: Final[dict[str, Permission]] = {
     "post_runs": "runs.send",
     "post_authorization": "runs.authorize",
     "get_authorization": "runs.authorize",
     "delete_authorization": "runs.authorize",
-    "get_limits": None,
+    "get_limits": "limits.read",
     "put_limit": "limits.manage",
     "delete_limit": "limits.manage",
     "list_runs": "runs.read",
@@ -44,7 +44,6 @@ ACCESS: Final[dict[str, Permission | None]] = {
     "create_key": "keys.manage",
     "revoke_key": "keys.manage",
 }
-"""None: every key of the account."""
 
 
 def check_access(api: FastAPI) -> None:

@@ -88,15 +88,14 @@ class _Parsed(Request):
         return self._value
 
 
-def _admit(scope: Scope, permission: Permission | None, allowance: Allowance) -> None:
+def _admit(scope: Scope, permission: Permission, allowance: Allowance) -> None:
     if not allowance.is_allowed:
         raise TooManyRequests(
             f"{scope.actor} sent more than {allowance.limit:,} requests in {WINDOW_S} s; send the next one "
             f"in {allowance.wait_s:.3g} s.",
             wait_s=allowance.wait_s,
         )
-    if permission is not None:
-        require(scope, permission)
+    require(scope, permission)
 
 
 def _tagged(request: Request, answer: Response) -> Response:

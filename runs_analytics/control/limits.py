@@ -165,8 +165,10 @@ def limit_statuses(
         limit_id: only this one.
 
     Raises:
+        NotAllowed: when the scope may not see limits.
         NotFound: when the account does not exist.
     """
+    roles.require(scope, "limits.read")
     zone = zone_named(get_account(connection, scope).zone)
     found = []
     for limit in list_limits(connection, scope):

@@ -1,0 +1,266 @@
+"""One ordinary request for every operation of the API, and what in it names something.
+
+Generated tests put these against the OpenAPI description: an operation without a request here, or an input that is
+listed neither as naming something nor as plain, fails with a message that says what to add.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+import httpx
+from tenant_world import Tenant, World, prices
+
+from runs_analytics.api.access import operations
+
+NAMING: Final = frozenset(
+    {
+        *(("path", name) for name in ("run_id", "grant_id", "limit_id", "prefix", "version")),
+        *(("query", name) for name in ("project", "team", "member", "service", "feature", "agent", "model")),
+        *(("query", name) for name in ("source", "tag", "cursor")),
+        ("header", "Idempotency-Key"),
+        *(("body", name) for name in ("id", "parent_id", "project", "team", "member", "service", "feature")),
+        *(("body", name) for name in ("agent", "model", "source", "plan", "entries", "value")),
+    }
+)
+"""Inputs that name something of an account, by where they stand."""
+
+FOUND_IN_BODIES: Final = frozenset({"plan", "entries"})
+"""Fields of bodies that name what must be there; the others may name something new."""
+
+MAKING: Final = frozenset({"put_limit"})
+"""Operations whose path may name something new."""
+
+PLAIN: Final = frozenset(
+    {
+        *(("path", name) for name in ("dimension", "book", "subject")),
+        *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
+        *(("query", name) for name in ("limit", "grain", "by", "format")),
+        *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
+        *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
+        *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),
+        *(("body", name) for name in ("input", "output", "error", "note", "priority", "effective_at")),
+        *(("body", name) for name in ("expires_at", "label", "scopes", "dimension", "window", "measure")),
+        *(("body", name) for name in ("amount", "hard", "thresholds", "forecast_percent", "valid_from")),
+        *(("body", name) for name in ("credit_rate", "prices")),
+    }
+)
+"""Inputs that name nothing: choices, amounts, moments, and free texts that are only kept."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """One input of one operation."""
+
+    operation: str
+    where: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.where} {self.name}"
+
+    @property
+    def is_naming(self) -> bool:
+        """Whether it names something."""
+        return (self.where, self.name) in NAMING
+
+    @property
+    def is_new(self) -> bool:
+        """Whether what it names may be made by the request."""
+        if self.where == "path":
+            return self.operation in MAKING
+        return self.where == "header" or (self.where == "body" and self.name not in FOUND_IN_BODIES)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The inputs of a request."""
+
+    path: dict[str, Any] = field(default_factory=dict)
+    query: dict[str, Any] = field(default_factory=dict)
+    header: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+    def at(self, position: Position) -> Any:
+        """The value at a position; None where it gives none."""
+        given = getattr(self, position.where)
+        return given.get(position.name) if isinstance(given, dict) else None
+
+    def put(self, position: Position, value: Any) -> Call:
+        """The same with another value at a position."""
+        given = copy.deepcopy(getattr(self, position.where)) | {position.name: value}
+        return replace(self, **{position.where: given})
+
+    def only(self, position: Position | None = None) -> Call:
+        """The same without the naming parameters of its query but one, so that each is looked at for itself.
+
+        A run is named by its id and its source together, so that the source stays with it.
+        """
+        if "run_id" in self.path:
+            return self
+        kept = {
+            name: value
+            for name, value in self.query.items()
+            if ("query", name) not in NAMING
+            or (position and (position.where, position.name) == ("query", name))
+        }
+        return replace(self, query=kept)
+
+
+def _once(tenant: Tenant, **body: Any) -> Call:
+    return Call(header={"Idempotency-Key": tenant.fresh("once")}, body=body)
+
+
+RANGE: Final = {"from": "2026-11-01", "to": "2026-11-22"}
+_DIMENSIONS: Final = ("project", "team", "member", "service", "feature", "agent", "model", "source")
+
+
+def _filtered(tenant: Tenant, cursor_of: str = "", **path: str) -> Call:
+    found: dict[str, Any] = {name: tenant.named(name) for name in _DIMENSIONS}
+    found["tag"] = f"tag={tenant.named('tag')}"
+    if cursor_of:
+        found["cursor"] = _cursor(tenant, cursor_of, RANGE)
+    return Call(path=path, query=RANGE | found)
+
+
+def _cursor(tenant: Tenant, path: str, query: dict[str, str]) -> str:
+    found: str = tenant.world.good("GET", path, tenant, params=query | {"limit": 1})["next_cursor"]
+    return found
+
+
+def _asked(tenant: Tenant) -> str:
+    body = _question(tenant)
+    tenant.world.good("POST", "/v1/authorizations", tenant, json=body)
+    return str(body["id"])
+
+
+def _question(tenant: Tenant) -> dict[str, Any]:
+    run = tenant.run(tenant.fresh("asked"))
+    return {name: run[name] for name in ("id", *_DIMENSIONS)} | {"credits": "0.001"}
+
+
+def _limit(tenant: Tenant) -> dict[str, Any]:
+    value = tenant.named("member")
+    return {"dimension": "member", "value": value, "window": "month", "amount": "500", "hard": False}
+
+
+def _new_limit(tenant: Tenant) -> str:
+    name = tenant.fresh("limit")
+    tenant.world.good("PUT", f"/v1/limits/{name}", tenant, json=_limit(tenant))
+    return name
+
+
+def _new_grant(tenant: Tenant) -> str:
+    call = CALLS["add_grant"](tenant)
+    tenant.world.good("POST", "/v1/grants", tenant, json=call.body, headers=call.header)
+    return str(call.body["id"])
+
+
+def _newest_entry(tenant: Tenant) -> int:
+    """An entry of usage that is not taken back yet."""
+    entries = tenant.world.good("GET", "/v1/ledger", tenant, params={"limit": 500})["entries"]
+    taken = {entry["refers_to"] for entry in entries}
+    return next(e["number"] for e in entries if e["kind"] == "usage" and e["number"] not in taken)
+
+
+def _newest_version(tenant: Tenant) -> int:
+    versions = tenant.world.good("GET", "/v1/prices/credits", tenant)["versions"]
+    return max(version["version"] for version in versions)
+
+
+def _other_plan(tenant: Tenant) -> str:
+    present = tenant.world.good("GET", "/v1/subscription", tenant)["subscription"]["plan"]["id"]
+    return f"plan-{'b' if present == f'plan-a-{tenant.name}' else 'a'}-{tenant.name}"
+
+
+def _new_key(tenant: Tenant) -> str:
+    body = {"label": f"of {tenant.name}", "scopes": ["read"]}
+    return str(tenant.world.good("POST", "/v1/keys", tenant, json=body)["prefix"])
+
+
+CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
+    "post_runs": lambda t: Call(body=t.run(t.fresh("run"))),
+    "list_runs": lambda t: _filtered(t, "/v1/runs"),
+    "get_run": lambda t: Call({"run_id": f"run-ana-{t.name}"}, {"source": t.named("source")}),
+    "post_authorization": lambda t: Call(body=_question(t)),
+    "get_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
+    "delete_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
+    "get_limits": lambda t: Call(),
+    "put_limit": lambda t: Call({"limit_id": t.fresh("limit")}, body=_limit(t)),
+    "delete_limit": lambda t: Call({"limit_id": _new_limit(t)}),
+    "get_usage": _filtered,
+    "get_usage_by": lambda t: _filtered(t, dimension="service"),
+    "get_usage_over_time": _filtered,
+    "list_members": _filtered,
+    "export_runs": lambda t: _filtered(t, subject="runs"),
+    "get_balance": lambda t: Call(),
+    "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),
+    "add_grant": lambda t: _once(t, id=t.fresh("grant"), credits="100", note=f"note of {t.name}"),
+    "top_up": lambda t: _once(t, credits="5"),
+    "void_grant": lambda t: replace(_once(t), path={"grant_id": _new_grant(t)}),
+    "list_ledger": lambda t: Call(query={"cursor": _cursor(t, "/v1/ledger", {})}),
+    "refund": lambda t: _once(t, entries=[_newest_entry(t)]),
+    "list_keys": lambda t: Call(),
+    "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
+    "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
+    "list_plans": lambda t: Call(),
+    "get_subscription": lambda t: Call(),
+    "change_plan": lambda t: _once(t, plan=_other_plan(t)),
+    "get_prices": lambda t: Call({"book": "credits"}),
+    "get_price_version": lambda t: Call({"book": "credits", "version": _newest_version(t)}),
+    "add_price_version": lambda t: replace(_once(t, **prices(t)), path={"book": "credits"}),
+}
+"""A good request of an account's own about its own things; what it changes, it made before."""
+
+UNNAMED: Final[dict[str, str]] = {}
+"""Naming positions that a request leaves empty, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation as the description has it."""
+
+    name: str
+    method: str
+    path: str
+    positions: tuple[Position, ...]
+
+    def send(self, world: World, call: Call, credential: str) -> httpx.Response:
+        """Ask it."""
+        body = {} if call.body is None else {"json": call.body}
+        path = self.path.format(**call.path)
+        return world.send(
+            self.method, path, credential, params=call.query or None, headers=call.header, **body
+        )
+
+
+def described(world: World) -> dict[str, Operation]:
+    """Every operation of the OpenAPI description by the name of its route."""
+    description = world.api.openapi()
+    names = {(method, route.path): route.name for route in operations(world.api) for method in route.methods}
+    found = {}
+    for path, methods in description["paths"].items():
+        for method, about in methods.items():
+            name = names[method.upper(), path]
+            inputs = [(p["in"], p["name"]) for p in about.get("parameters", ())]
+            for content in about.get("requestBody", {}).get("content", {}).values():
+                inputs += [("body", n) for n in _fields(content["schema"], description)]
+            unique = dict.fromkeys(Position(name, where, n) for where, n in inputs)
+            found[name] = Operation(name, method.upper(), path, tuple(unique))
+    return found
+
+
+def _fields(schema: dict[str, Any], description: dict[str, Any]) -> Iterator[str]:
+    """The names of all fields of a body, at whatever depth."""
+    if "$ref" in schema:
+        schema = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    for part in (*schema.get("oneOf", ()), *schema.get("anyOf", ()), *schema.get("allOf", ())):
+        yield from _fields(part, description)
+    if isinstance(schema.get("items"), dict):
+        yield from _fields(schema["items"], description)
+    for name, inner in schema.get("properties", {}).items():
+        yield name
+        yield from _fields(inner, description)

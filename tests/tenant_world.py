@@ -1,0 +1,262 @@
+"""Two accounts of the same shape, served in process: whatever belongs to one carries its name, so that a leak is read.
+
+PYTEST_DONT_REWRITE: test modules import the names below before they load this as a plugin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import sqlalchemy as sa
+from starlette.applications import Starlette
+from warehouse_fixtures import NOW
+
+from runs_analytics.api.application import create_api
+from runs_analytics.api.authorizations import ASK_PATH, asking
+from runs_analytics.api.express import Express
+from runs_analytics.api.metrics import Metrics
+from runs_analytics.commands.control_socket import ControlSocket
+from runs_analytics.composition import Running
+from runs_analytics.control.accounts import create_account
+from runs_analytics.control.invitations import invite
+from runs_analytics.control.keys import Keyring, create_key, revoke_key
+from runs_analytics.control.people import add_membership, add_person, memberships_of
+from runs_analytics.control.plans import put_plan
+from runs_analytics.control.schema import accounts, metadata, run_claims
+from runs_analytics.control.sessions import start_session
+from runs_analytics.control.store import ControlStore
+from runs_analytics.money.plans import Plan
+from runs_analytics.roles import PERSON_ROLES
+from runs_analytics.scope import Scope
+from runs_analytics.server import API_PATH, ApiFirst, ServedRuntime
+from runs_analytics.settings import Settings
+from runs_analytics.stores import Stores
+from runs_analytics.worker.loop import Worker
+
+NAMES: Final = ("amber", "basil")
+NOBODY: Final = "zzzzz"
+"""Stands where an account's name stands, in ids that nobody has."""
+
+KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "key: admin": ("admin",),
+    "key: read": ("read",),
+    "key: ingest": ("ingest",),
+    "key: authorize": ("authorize",),
+    "key: ingest+read": ("ingest", "read"),
+}
+"""Every kind of key by the scopes that make it."""
+
+PEOPLE: Final = tuple(f"person: {role}" for role in PERSON_ROLES)
+GOOD: Final = (*PEOPLE, *KEYS)
+BAD: Final = ("no key", "no such key", "expired key", "revoked key", "person who left")
+
+_STARTED: Final = "2026-11-20T08:00:00Z"
+_DIMENSIONS: Final = ("project", "team", "service", "feature", "agent", "model", "source")
+
+
+class Tenant:
+    """One account and what it is made of."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world, self.name = world, name
+        self.operator = Scope(name, "test")
+        self.credentials: dict[str, str] = {"no key": "", "no such key": f"runs_{'z' * 8}_{'0' * 64}"}
+        self.people: dict[str, str] = {}
+        """Ids of people by role."""
+        self.tokens: dict[str, str] = {}
+        """What the session cookie of a person holds, by role."""
+        self.refs: dict[str, str] = {}
+        """Refs of the first run of each member."""
+        self.invitation = ""
+        self._counter = itertools.count(1)
+
+    def named(self, kind: str, whose: str = "ana") -> str:
+        """The value of a dimension, or another name, that only this account has."""
+        return f"{kind}-{whose}-{self.name}"
+
+    def fresh(self, kind: str) -> str:
+        """An id that nothing has yet."""
+        return f"{kind}-{self.name}-{next(self._counter):04}"
+
+    def run(self, run_id: str, whose: str = "ana") -> dict[str, Any]:
+        """A run as a client sends it, with a value in every dimension."""
+        return {
+            "id": run_id,
+            "parent_id": f"parent-{whose}-{self.name}",
+            "started_at": _STARTED,
+            "member": self.named("member", whose),
+            "tags": {"tag": self.named("tag", whose)},
+            "status": "succeeded",
+            "input_tokens": 1000,
+            "input": self.named("question", whose),
+            **{name: self.named(name, whose) for name in _DIMENSIONS},
+        }
+
+
+class World:
+    """Both accounts in open stores, and the API as the server has it."""
+
+    def __init__(self, stores: Stores) -> None:
+        self.stores = stores
+        runtime = ServedRuntime(Running(stores, Worker(stores), ControlSocket(stores)))
+        runtime.keyring = _People(stores.control)
+        self.api = create_api(runtime, Metrics(runtime), requests=1_000_000)
+        express = Express(self.api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=1 << 20)
+        self._app = ApiFirst(express, Starlette())
+        self._runner = asyncio.Runner()
+        self.tenants = {name: Tenant(self, name) for name in NAMES}
+        for tenant in self.tenants.values():
+            _fill(tenant)
+        stores.apply_waiting()
+        for tenant in self.tenants.values():
+            _find_refs(tenant)
+
+    def close(self) -> None:
+        """End the loop of the requests."""
+        self._runner.close()
+
+    def send(self, method: str, path: str, credential: str, **options: Any) -> httpx.Response:
+        """One request below `/api`."""
+        headers = {"Authorization": f"Bearer {credential}"} if credential else {}
+        headers |= options.pop("headers", {})
+
+        async def act() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://runs") as client:
+                return await client.request(method, f"/api{path}", headers=headers, **options)
+
+        return self._runner.run(act())
+
+    def good(self, method: str, path: str, tenant: Tenant, **options: Any) -> Any:
+        """The JSON of a good answer to the account's admin key."""
+        done = self.send(method, path, tenant.credentials["key: admin"], **options)
+        assert done.is_success, (method, path, done.status_code, done.text)
+        return done.json() if done.content else None
+
+    def stored(self, tenant: Tenant) -> dict[str, list[str]]:
+        """Every row of the control store that belongs to an account, as text."""
+        found = {}
+        with self.stores.control.read() as connection:
+            number = connection.scalar(sa.select(accounts.c.number).where(accounts.c.id == tenant.name))
+            for table in metadata.sorted_tables:
+                rows = sa.select(table)
+                if table is run_claims:
+                    rows = rows.where(run_claims.c.account_number == number)
+                elif "account" in table.c:
+                    rows = rows.where(table.c.account == tenant.name)
+                else:
+                    continue
+                found[table.name] = sorted(map(str, connection.execute(rows)))
+        return found
+
+
+class _People(Keyring):
+    """Keys, and besides them people by e-mail, so that every operation is asked with the roles of people too."""
+
+    def __init__(self, store: ControlStore) -> None:
+        super().__init__(store)
+        self.store = store
+
+    def known(self, text: str, now: Any) -> Scope | None:
+        """The scope of a person's membership, else of the key."""
+        if not text.startswith("person "):
+            return super().known(text, now)
+        with self.store.read() as connection:
+            email, account = text.split()[1:]
+            query = sa.select(metadata.tables["people"].c).where(metadata.tables["people"].c.email == email)
+            person: Any = connection.execute(query).one()
+            return next((m.scope for m in memberships_of(connection, person) if m.account == account), None)
+
+
+@contextmanager
+def open_world(folder: Path) -> Iterator[World]:
+    """Both accounts, in stores of their own."""
+    with Stores.open(Settings(folder), lambda: NOW) as stores:
+        world = World(stores)
+        try:
+            yield world
+        finally:
+            world.close()
+
+
+def _fill(tenant: Tenant) -> None:
+    control, scope, name = tenant.world.stores.control, tenant.operator, tenant.name
+    control.write(lambda c: create_account(c, scope, zone="UTC", currency="EUR", name=f"The {name}", now=NOW))
+    _add_credentials(tenant)
+    for plan in ("plan-a", "plan-b"):
+        terms = Plan(f"{plan}-{name}", f"Plan of {name}", "month", 10**12)
+        control.write(lambda c, p=terms: put_plan(c, scope, p, now=NOW))  # type: ignore[misc]
+    good = tenant.world.good
+    once = itertools.count()
+
+    def act() -> dict[str, Any]:
+        return {"headers": {"Idempotency-Key": f"fill-{next(once)}"}}
+
+    for _ in range(2):
+        good("POST", "/v1/prices/credits", tenant, json=prices(tenant), **act())
+    for _ in range(2):
+        grant = {"id": tenant.fresh("grant"), "credits": "1000", "note": f"note of {name}"}
+        good("POST", "/v1/grants", tenant, json=grant, **act())
+    good("POST", "/v1/subscription", tenant, json={"plan": f"plan-a-{name}"}, **act())
+    for whose in ("ana", "bob"):
+        runs = [tenant.run(f"run-{whose}-{name}", whose)]
+        runs.append(tenant.run(f"parent-{whose}-{name}", whose) | {"parent_id": None})
+        good("POST", "/v1/runs", tenant, json=runs)
+        if whose == "bob":
+            # Bob's, below a run of Ana's.
+            above = {"id": f"child-bob-{name}", "parent_id": f"run-ana-{name}", "member": runs[0]["member"]}
+            good("POST", "/v1/runs", tenant, json=tenant.run("") | above)
+        body = {"dimension": "member", "value": tenant.named("member", whose), "window": "day", "amount": "9"}
+        good("PUT", f"/v1/limits/limit-{whose}-{name}", tenant, json=body | {"hard": False})
+
+
+def _add_credentials(tenant: Tenant) -> None:
+    control, scope, name = tenant.world.stores.control, tenant.operator, tenant.name
+    pepper, earlier = control.pepper, NOW - timedelta(days=2)
+    for kind, scopes in KEYS.items():
+        made = control.write(lambda c, s=scopes: create_key(c, scope, f"of {name}", s, NOW, pepper=pepper))  # type: ignore[misc]
+        tenant.credentials[kind] = made[1]
+    over = NOW - timedelta(days=1)
+    tenant.credentials["expired key"] = control.write(
+        lambda c: create_key(c, scope, "over", ["admin"], earlier, pepper=pepper, expires_at=over)
+    )[1]
+    prefix, tenant.credentials["revoked key"] = control.write(
+        lambda c: create_key(c, scope, "revoked", ["admin"], NOW, pepper=pepper)
+    )
+    control.write(lambda c: revoke_key(c, scope, prefix, NOW))
+    for role in PERSON_ROLES:
+        email = f"{role}@{name}.example"
+        person = control.write(lambda c, e=email, r=role: add_person(c, e, f"{r} of {name}", NOW))  # type: ignore[misc]
+        own = tenant.named("member") if role == "member" else None
+        control.write(lambda c, p=person, r=role, m=own: add_membership(c, scope, p, r, NOW, member=m))  # type: ignore[misc]
+        tenant.people[role] = person.id
+        tenant.tokens[role] = control.write(lambda c, p=person: start_session(c, p, NOW, pepper=pepper))  # type: ignore[misc]
+        tenant.credentials[f"person: {role}"] = f"person {email} {name}"
+    left = control.write(lambda c: add_person(c, f"left@{name}.example", f"left {name}", NOW))
+    tenant.credentials["person who left"] = f"person {left.email} {name}"
+    invited, _ = control.write(
+        lambda c: invite(c, scope, f"invited@{name}.example", "analyst", NOW, pepper=pepper)
+    )
+    tenant.invitation = invited.id
+
+
+def _find_refs(tenant: Tenant) -> None:
+    for whose in ("ana", "bob"):
+        found = tenant.world.good("GET", f"/v1/runs/run-{whose}-{tenant.name}", tenant)
+        tenant.refs[whose] = found["run"]["ref"]
+
+
+def prices(tenant: Tenant) -> dict[str, Any]:
+    """A version of a price book that prices the account's runs."""
+    components = [{"measure": "run", "price": "0.5"}]
+    return {
+        "valid_from": "2026-01-01T00:00:00Z",
+        "prices": [{"id": f"price-{tenant.name}", "components": components}],
+    }

@@ -1,0 +1,120 @@
+"""Two accounts × every kind of key and role × every operation: who may, who may not, and nobody sees the other account.
+
+The operations come from the OpenAPI description, so a new one fails here until it has a request in `tenant_calls`
+and a line in WHO.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tenant_calls import CALLS, NAMING, PLAIN, UNNAMED, described
+from tenant_world import BAD, GOOD, NAMES, World, open_world
+
+EVERYONE = {*GOOD}
+PEOPLE_THAT_LOOK = {"person: owner", "person: admin", "person: finance", "person: analyst"}
+LOOKING = {*PEOPLE_THAT_LOOK, "key: admin", "key: read", "key: ingest+read"}
+READING = {*LOOKING, "person: member"}
+SENDING = {"person: owner", "person: admin", "key: admin", "key: ingest", "key: ingest+read"}
+ASKING = {*SENDING, "key: authorize"}
+MONEY = {"person: owner", "person: admin", "person: finance", "key: admin"}
+MANAGING = {"person: owner", "person: admin", "key: admin"}
+
+WHO: dict[str, set[str]] = {
+    "post_runs": SENDING,
+    **dict.fromkeys(("post_authorization", "get_authorization", "delete_authorization"), ASKING),
+    "get_limits": EVERYONE - {"person: member"},
+    **dict.fromkeys(("put_limit", "delete_limit"), MONEY),
+    **dict.fromkeys(("list_runs", "get_run", "export_runs"), READING),
+    **dict.fromkeys(("get_usage", "get_usage_by", "get_usage_over_time", "list_members"), READING),
+    **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
+    **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
+    **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),
+    "add_price_version": MONEY,
+    **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
+}
+"""Who may ask each operation, written down apart from the code's own table."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("tenants")) as world:
+        yield world
+
+
+def test_every_operation_has_a_request_and_says_who_may_ask_it(world: World) -> None:
+    found = set(described(world))
+    assert found - set(CALLS) == set(), "Add a good request for these operations to CALLS in tenant_calls.py."
+    assert found - set(WHO) == set(), "Say in WHO of test_tenant_matrix_api.py who may ask these operations."
+    assert set(CALLS) | set(WHO) == found, "CALLS and WHO name operations that are no longer there."
+
+
+def test_every_input_is_listed_as_naming_something_or_as_plain(world: World) -> None:
+    positions = [p for operation in described(world).values() for p in operation.positions]
+    seen = {(p.where, p.name) for p in positions}
+    unlisted = {str(p) for p in positions if (p.where, p.name) not in NAMING | PLAIN}
+    assert unlisted == set(), "Add these inputs to NAMING (they name something) or PLAIN in tenant_calls.py."
+    assert not NAMING & PLAIN
+    assert (NAMING | PLAIN) - seen == set(), "NAMING and PLAIN list inputs that no operation takes."
+
+
+def test_every_naming_input_is_given_by_its_request(world: World) -> None:
+    calls = {name: make(world.tenants["amber"]) for name, make in CALLS.items()}
+    empty = {
+        str(p)
+        for operation in described(world).values()
+        for p in operation.positions
+        if p.is_naming and calls[operation.name].at(p) is None
+    }
+    assert empty == set(UNNAMED), "Let the requests in CALLS give these, or give the reason in UNNAMED."
+
+
+@pytest.mark.parametrize("credential", GOOD)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_role_may_do_what_is_its_and_changes_and_sees_nothing_else(
+    world: World, name: str, credential: str
+) -> None:
+    tenant, (other,) = world.tenants[name], [t for n, t in world.tenants.items() if n != name]
+    of_the_other = world.stored(other)
+    for operation in described(world).values():
+        call = CALLS[operation.name](tenant).only()
+        before = world.stored(tenant)
+        done = operation.send(world, call, tenant.credentials[credential])
+        cell = (operation.name, done.status_code, done.text)
+        if credential in WHO[operation.name]:
+            assert done.is_success, cell
+        else:
+            assert done.status_code == 403, cell
+            assert world.stored(tenant) == before, cell
+        assert other.name not in done.text + str(done.headers), cell
+    assert world.stored(other) == of_the_other
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_whoever_is_not_let_in_gets_one_answer_from_every_operation(world: World, name: str) -> None:
+    tenant = world.tenants[name]
+    requests = [(o, CALLS[o.name](tenant).only()) for o in described(world).values()]
+    before = [world.stored(t) for t in world.tenants.values()]
+    answers = {
+        (done.status_code, done.text, str(sorted(done.headers.items())))
+        for credential in BAD
+        for operation, call in requests
+        for done in [operation.send(world, call, tenant.credentials[credential])]
+    }
+    ((status, text, _),) = answers
+    assert status == 401
+    assert "unauthenticated" in text
+    assert [world.stored(t) for t in world.tenants.values()] == before
+
+
+@pytest.mark.parametrize("whose", NAMES)
+def test_a_member_sees_own_runs_alone_wherever_runs_are_asked_for(world: World, whose: str) -> None:
+    tenant = world.tenants[whose]
+    for operation in described(world).values():
+        if "person: member" in WHO[operation.name]:
+            call = CALLS[operation.name](tenant).only()
+            done = operation.send(world, call, tenant.credentials["person: member"])
+            everything = operation.send(world, call, tenant.credentials["key: admin"])
+            assert "-bob-" not in done.text, (operation.name, done.text)
+            assert done.text != everything.text, operation.name
