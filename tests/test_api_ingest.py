@@ -135,7 +135,7 @@ def test_one_run_is_answered_by_itself(server: Server) -> None:
     assert server.post(event()).json() == {"id": "r1", "status": "duplicate"}
     assert problem(server.post(event(cost=1)))["code"] == "conflict"
     rejected = problem(server.post(event("r2", cost="x")))
-    assert (rejected["status"], rejected["field"], rejected["value"]) == (400, "cost", "x")
+    assert (rejected["status"], rejected["field"], rejected["value"]) == (422, "cost", "x")
     assert server.stored() == ["r1"]
 
 
@@ -183,7 +183,7 @@ def test_a_running_run_ends_once(server: Server) -> None:
     [
         (b"", {}, 400, "empty"),
         (b"{", {}, 400, "no JSON"),
-        (b"null", {}, 400, "a run is an object"),
+        (b"null", {}, 422, "a run is an object"),
         (b'{"id": "\xff"}', {}, 400, "UTF-8"),
         (b"[" * 100_000, {}, 400, "nested"),
         (b"[" + b"{}," * 1_000 + b"{}]", {}, 413, "1,001 runs"),
@@ -193,11 +193,11 @@ def test_a_running_run_ends_once(server: Server) -> None:
         (b"{}", {"Content_Encoding": "br"}, 415, "br"),
         (b"{}", {"Content_Type": "text/csv"}, 415, "text/csv"),
         (b"{}", {"Content_Type": "application/json; charset=latin-1"}, 415, "UTF-8"),
-        (b'{"id": 1, "id": 2}', {}, 400, "given twice"),
-        (b'{"id": "a", "service": "\\ud800"}', {}, 400, "surrogate"),
-        (b'{"id": "a", "\\ud800": 1}', {}, 400, "no such field"),
-        (b'{"id": "a", "cost": 1e999}', {}, 400, "largest amount"),
-        (b"{" + b",".join(b'"%d":0' % i for i in range(100_000)) + b"}", {}, 400, "no such field"),
+        (b'{"id": 1, "id": 2}', {}, 422, "given twice"),
+        (b'{"id": "a", "service": "\\ud800"}', {}, 422, "surrogate"),
+        (b'{"id": "a", "\\ud800": 1}', {}, 422, "no such field"),
+        (b'{"id": "a", "cost": 1e999}', {}, 422, "largest amount"),
+        (b"{" + b",".join(b'"%d":0' % i for i in range(100_000)) + b"}", {}, 422, "no such field"),
     ],
 )
 def test_a_bad_body_is_a_problem_and_stores_nothing(
@@ -283,7 +283,7 @@ def test_the_description_names_every_field(shared: Server) -> None:
     assert list(run["properties"]) == list(FIELDS)
     assert set(DIMENSIONS) < set(run["properties"])
     assert run["required"] == ["id", "service", "started_at"]
-    assert set(post["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "503", "507"}
+    assert set(post["responses"]) == {"200", "400", "401", "403", "409", "413", "415", "422", "503", "507"}
     assert description["components"]["securitySchemes"] == {"key": {"type": "http", "scheme": "bearer"}}
 
 
@@ -335,6 +335,6 @@ def test_no_input_makes_the_server_fail(shared: Server, body: object, noise: byt
     text = json.dumps(body).encode()
     for content in (text, text + noise):
         answer = shared.post(content)
-        assert answer.status_code in (200, 400, 409), answer.text
+        assert answer.status_code in (200, 400, 409, 422), answer.text
         if answer.status_code != 200:
             problem(answer)

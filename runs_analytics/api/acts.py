@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import Header, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from runs_analytics.api.answers import Serving, answer
+from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import Text
 from runs_analytics.api.route import asker
 from runs_analytics.control.idempotency import LONGEST_KEY, once
@@ -41,6 +42,14 @@ MomentText = Annotated[
 Name = Text
 
 
+def _without_point(value: object) -> object:
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(_without_point)
+"""Reads whole numbers; JSON has one kind of number, so 3.0 is 3. It stands after the bounds, or they go undescribed."""
+
+
 class Given(BaseModel):
     """The body of an act; what it does not know is refused."""
 
@@ -51,9 +60,10 @@ def read_moment(text: str | None, field: str) -> datetime | None:
     """The moment of a text; None for none.
 
     Raises:
-        BadRequest: when it is not of that form.
+        Unprocessable: when it is no moment of ours, such as one with a leap second.
     """
-    return None if text is None else json_moment(text, field)
+    with understood():
+        return None if text is None else json_moment(text, field)
 
 
 async def act_once(
@@ -68,7 +78,8 @@ async def act_once(
     """The answer of an act that a key makes happen once."""
     scope, now = asker(request), serving.runtime.clock()
     job = serving.runtime.control.submit(lambda c: once(c, scope, key, content, act, now=now))
-    value, is_new = await asyncio.wrap_future(job)
+    with understood():
+        value, is_new = await asyncio.wrap_future(job)
     made = answer(value, status)
     if not is_new:
         made.headers[REPLAYED] = "true"

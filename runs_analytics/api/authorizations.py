@@ -11,15 +11,16 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from runs_analytics.api.authentication import scope_of, scope_of_header
+from runs_analytics.api.bodies import plain_body
 from runs_analytics.api.description import JSON_TYPE
 from runs_analytics.api.express import Handler
-from runs_analytics.api.problems import MEDIA_TYPE, problem_schema
+from runs_analytics.api.problems import MEDIA_TYPE, problem_schema, understood
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.control.authorizations import Authorization
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.authorize import ASKED_FIELDS, MAX_TTL_S
 from runs_analytics.ingest.bodies import parse_body
-from runs_analytics.ingest.event_fields import FIELDS
+from runs_analytics.ingest.event_fields import AMOUNT, FIELDS
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.vocabulary import MAX_TEXT, NONE
 
@@ -39,6 +40,8 @@ _PROBLEMS: Final = {
     403: "The key may not ask.",
     409: "The id was asked for with other content, or its run is over.",
     413: "The body is over a limit.",
+    415: "The content type or encoding is not read.",
+    422: "What is asked breaks a rule; the problem names the field.",
     429: "A limit is reached; the run is recorded as blocked, and asking again gets the same answer.",
     503: "Nothing was decided; send the request again.",
     507: "The disk is full: nothing was decided; send the request again later.",
@@ -53,7 +56,9 @@ def asking(runtime: Runtime) -> Handler:
         parsed = parse_body(body)
         if parsed.is_batch:
             raise BadRequest("Ask for one run at a time: send an object.")
-        return _answer(await runtime.authorizer.authorize_async(scope, parsed.items[0], runtime.clock()))
+        with understood():
+            found = await runtime.authorizer.authorize_async(scope, parsed.items[0], runtime.clock())
+        return _answer(found)
 
     return ask
 
@@ -67,11 +72,11 @@ def authorizations_router(runtime: Runtime) -> APIRouter:
     @router.post(
         ASK_PATH,
         summary="Ask whether a run may start",
-        responses=_responses(200, 400, 401, 402, 403, 409, 413, 429, 503, 507),
+        responses=_responses(200, 400, 401, 402, 403, 409, 413, 415, 422, 429, 503, 507),
         openapi_extra={**security, "requestBody": _request_body()},
     )
     async def post_authorization(request: Request) -> Response:
-        return await ask(request.headers.get("authorization", ""), await request.body())
+        return await ask(request.headers.get("authorization", ""), await plain_body(request))
 
     @router.get(
         "/v1/authorizations/{run_id}",
@@ -151,10 +156,7 @@ def _moment(moment: datetime) -> str:
 
 
 def _request_body() -> dict[str, Any]:
-    amount = {
-        "type": ["string", "number"],
-        "description": "The estimate outright, instead of by the price book.",
-    }
+    amount = AMOUNT | {"description": "The estimate outright, instead of by the price book."}
     own = {
         "credits": amount,
         "ttl_s": {"type": "integer", "minimum": 1, "maximum": MAX_TTL_S, "default": 900},

@@ -24,10 +24,7 @@ async def json_body(request: Request) -> Any:
         TooLarge, BadRequest: before anything is parsed where size or nesting tells; else for what strict JSON does
             not have: NaN, a repeated name, half a surrogate pair.
     """
-    require_json(request)
-    body = await request.body()
-    if is_packed(request):
-        body = unpack(body)
+    body = await plain_body(request)
     if len(body) > MAX_BYTES:
         raise TooLarge(f"The body has {len(body):,} bytes; at most {MAX_BYTES:,}.")
     if body.lstrip()[:1] not in (b"{", b"["):
@@ -39,7 +36,22 @@ async def json_body(request: Request) -> Any:
     if isinstance(value, ParseProblem):
         raise BadRequest(value.reason, value=value.value)
     # What no integer of 64 bits holds comes back as a float here, which no field takes.
-    return orjson.loads(exact_json(value))
+    try:
+        return orjson.loads(exact_json(value))
+    except orjson.JSONDecodeError as problem:
+        raise BadRequest("The body holds a number that is too large; send smaller ones.") from problem
+
+
+async def plain_body(request: Request) -> bytes:
+    """The bytes of a JSON body, unpacked.
+
+    Raises:
+        UnsupportedMedia: for another content type, charset or encoding.
+        TooLarge, BadRequest: when it cannot be unpacked within the limit.
+    """
+    require_json(request)
+    body = await request.body()
+    return unpack(body) if is_packed(request) else body
 
 
 def require_json(request: Request, *others: str) -> str:

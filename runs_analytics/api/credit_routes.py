@@ -12,6 +12,7 @@ from pydantic import Field
 
 from runs_analytics.analytics import credits as accounting
 from runs_analytics.api.acts import (
+    WHOLE,
     Credits,
     Given,
     IdempotencyKey,
@@ -38,6 +39,7 @@ from runs_analytics.api.answers import (
     place_in,
     shape,
 )
+from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import CursorText, Query, Rows
 from runs_analytics.api.route import asker
 from runs_analytics.control import ledger, ledger_lines, plans
@@ -84,7 +86,7 @@ _BALANCE: Final = shape(
 )
 
 GrantId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f/]+$")]
-EntryNumber = Annotated[int, Field(ge=1, le=2**53)]
+EntryNumber = Annotated[int, Field(ge=1, le=2**53), WHOLE]
 
 
 class PageQuery(Query):
@@ -100,7 +102,7 @@ class NewGrant(Given):
     id: Name | None = Field(default=None, description="Made from the idempotency key when absent.")
     kind: Literal[GRANT_KINDS] = "promotion"  # type: ignore[valid-type]
     credits: Credits
-    priority: int = Field(default=100, ge=1, le=255, description="1 burns first.")
+    priority: Annotated[int, Field(ge=1, le=255, description="1 burns first."), WHOLE] = 100
     effective_at: MomentText | None = Field(default=None, description="Now when absent.")
     expires_at: MomentText | None = None
     note: Note = ""
@@ -193,15 +195,16 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     )
     async def add_grant(request: Request, body: NewGrant, key: IdempotencyKey) -> Response:
         scope, now = asker(request), serving.runtime.clock()
-        grant = Grant(
-            body.id or _id("given", key),
-            body.kind,
-            to_nano(body.credits, "credits"),
-            body.priority,
-            read_moment(body.effective_at, "effective_at") or now,
-            read_moment(body.expires_at, "expires_at"),
-            now,
-        )
+        with understood():
+            grant = Grant(
+                body.id or _id("given", key),
+                body.kind,
+                to_nano(body.credits, "credits"),
+                body.priority,
+                read_moment(body.effective_at, "effective_at") or now,
+                read_moment(body.expires_at, "expires_at"),
+                now,
+            )
 
         def act(connection: Connection) -> dict[str, Any]:
             entry = ledger.add_grant(connection, scope, grant, note=body.note)
@@ -213,7 +216,8 @@ def _add_acts(router: APIRouter, serving: Serving) -> None:
     @router.post("/v1/top-ups", **described("Buy credits", shape(grant=_GRANT), acts=True, status=201))
     async def top_up(request: Request, body: Purchase, key: IdempotencyKey) -> Response:
         scope, now = asker(request), serving.runtime.clock()
-        until, nano = read_moment(body.expires_at, "expires_at"), to_nano(body.credits, "credits")
+        with understood():
+            until, nano = read_moment(body.expires_at, "expires_at"), to_nano(body.credits, "credits")
 
         def act(connection: Connection) -> dict[str, Any]:
             name = _id("bought", key)

@@ -13,11 +13,12 @@ LINES_TYPES: Final = ("application/x-ndjson", "application/ndjson", "application
 
 _TEXT: Final = {"type": "string"}
 _PROBLEMS: Final = {
-    400: "The body cannot be read, or the one run in it is rejected.",
+    400: "The body cannot be read.",
     401: "The key is missing, unknown, expired or revoked.",
     403: "The key may not send runs.",
     409: "The one run in the body has the id of another run.",
     413: "The body is over a limit.",
+    422: "The one run in the body is rejected; the problem names the field.",
     415: "The content type or encoding is not read.",
     503: "Nothing was stored; send the request again.",
     507: "The disk is full: nothing was stored; send the request again later.",
@@ -37,7 +38,8 @@ def run_schema() -> dict[str, Any]:
 def request_body() -> dict[str, Any]:
     """The OpenAPI request body of `POST /v1/runs`."""
     run = run_schema()
-    batch = {"type": "array", "items": run, "maxItems": MAX_ITEMS}
+    # Any value may stand in a list: each is judged by itself, and refused as an item of the answer.
+    batch = {"type": "array", "items": {"anyOf": [run, {}]}, "maxItems": MAX_ITEMS}
     lines = {"schema": _TEXT | {"description": f"One run per line, at most {MAX_ITEMS:,}."}}
     return {
         "required": True,

@@ -46,7 +46,7 @@ class Express:
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = value.decode("latin-1")
-            elif name in _NOT_PLAIN:
+            elif name in _NOT_PLAIN or (name == b"content-type" and value != b"application/json"):
                 await self.app(scope, receive, send)
                 return
         try:

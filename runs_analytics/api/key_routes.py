@@ -25,6 +25,7 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import SelectionQuery, as_dimension
 from runs_analytics.api.route import asker
 from runs_analytics.api.usage_routes import selected
@@ -98,7 +99,8 @@ def keys_router(serving: Serving) -> APIRouter:
                 c, scope, body.label, body.scopes, now, pepper=control.pepper, expires_at=until
             )
         )
-        prefix, text = await asyncio.wrap_future(job)
+        with understood():
+            prefix, text = await asyncio.wrap_future(job)
         made = answer({"prefix": prefix, "key": text}, 201)
         made.headers["Cache-Control"] = "no-store"
         return made

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Path, Request, Response
 
 from runs_analytics.analytics.limits import limit_json, status_json
 from runs_analytics.api.authentication import scope_of
+from runs_analytics.api.bodies import json_body
 from runs_analytics.api.description import JSON_TYPE
-from runs_analytics.api.problems import MEDIA_TYPE, problem_schema
+from runs_analytics.api.problems import MEDIA_TYPE, problem_schema, understood
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.control.limits import limit_statuses, remove_limit, set_limit
 from runs_analytics.errors import BadRequest
-from runs_analytics.ingest.bodies import ExactNumber, parse_body
+from runs_analytics.ingest.bodies import ExactNumber
+from runs_analytics.ingest.event_fields import AMOUNT
 from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.limits import (
     DEFAULT_THRESHOLDS,
@@ -36,6 +38,8 @@ _PROBLEMS: Final = {
     403: "The key may not do it.",
     404: "There is no such limit.",
     413: "The body is over a limit.",
+    415: "The content type or encoding is not read.",
+    422: "The limit breaks a rule; the problem names the field.",
     503: "Nothing was changed; send the request again.",
     507: "The disk is full: nothing was changed.",
 }
@@ -52,7 +56,7 @@ _SCHEMA: Final[dict[str, Any]] = {
         },
         "window": {"enum": list(WINDOWS)},
         "measure": {"enum": list(LIMIT_MEASURES), "default": "credits"},
-        "amount": {"type": ["string", "number"]},
+        "amount": AMOUNT,
         "hard": {"type": "boolean", "default": True},
         "thresholds": {
             "type": "array",
@@ -90,7 +94,7 @@ def limits_router(runtime: Runtime) -> APIRouter:
     @router.put(
         "/v1/limits/{limit_id}",
         summary="Put a limit up, or change the one of that id",
-        responses=_responses(200, 400, 401, 403, 404, 413, 503, 507),
+        responses=_responses(200, 400, 401, 403, 404, 413, 415, 422, 503, 507),
         openapi_extra={
             **security,
             "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": _SCHEMA}}},
@@ -98,12 +102,10 @@ def limits_router(runtime: Runtime) -> APIRouter:
     )
     async def put_limit(request: Request, limit_id: LimitId) -> Response:
         scope = await scope_of(runtime, request)
-        body = parse_body(await request.body(), is_lines=False)
-        if body.is_batch or type(body.items[0]) is not dict:
-            raise BadRequest("A limit is one object.")
-        limit = _limit(limit_id, body.items[0])
+        limit = _limit(limit_id, await json_body(request))
         job = runtime.control.submit(lambda c: set_limit(c, scope, limit, now=runtime.clock()))
-        return _json(limit_json(await asyncio.wrap_future(job)))
+        with understood():
+            return _json(limit_json(await asyncio.wrap_future(job)))
 
     @router.delete(
         "/v1/limits/{limit_id}",
@@ -130,7 +132,7 @@ def _limit(limit_id: str, body: dict[str, Any]) -> Limit:
     """The limit of a body.
 
     Raises:
-        BadRequest: naming the field.
+        BadRequest, Unprocessable: naming the field.
     """
     for name in body:
         if name not in _SCHEMA["properties"]:
@@ -146,24 +148,28 @@ def _limit(limit_id: str, body: dict[str, Any]) -> Limit:
     if type(is_hard) is not bool:
         raise BadRequest("hard is true or false.", field="hard", value=is_hard)
     thresholds = body.get("thresholds", list(DEFAULT_THRESHOLDS))
+    if type(thresholds) is list:
+        thresholds = [_whole(percent) for percent in thresholds]
     if type(thresholds) is not list or any(type(percent) is not int for percent in thresholds):
         raise BadRequest("thresholds is a list of whole percents.", field="thresholds", value=thresholds)
-    forecast = body.get("forecast_percent", 100)
+    forecast = _whole(body.get("forecast_percent", 100))
     if forecast is not None and type(forecast) is not int:
         raise BadRequest(
             "forecast_percent is a whole percent or null.", field="forecast_percent", value=forecast
         )
-    return Limit(
-        limit_id,
-        dimension,  # type: ignore[arg-type]
-        value,
-        _text(body, "window"),  # type: ignore[arg-type]
-        _text(body, "measure", "credits"),  # type: ignore[arg-type]
-        _amount_nano(body.get("amount")),
-        is_hard,
-        tuple(thresholds),
-        forecast,
-    )
+    window, measure = _text(body, "window"), _text(body, "measure", "credits")
+    with understood():
+        return Limit(
+            limit_id,
+            dimension,  # type: ignore[arg-type]
+            value,
+            window,  # type: ignore[arg-type]
+            measure,  # type: ignore[arg-type]
+            _amount_nano(body.get("amount")),
+            is_hard,
+            tuple(thresholds),
+            forecast,
+        )
 
 
 def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:
@@ -171,6 +177,12 @@ def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:
     if type(value) is not str:
         raise BadRequest(f"{name} is missing or no text.", field=name, value=value)
     return value
+
+
+def _whole(value: object) -> object:
+    """A whole number where it is one, 88.0 as well as 88; else what was given."""
+    number = float(value.text) if isinstance(value, ExactNumber) else value
+    return int(number) if type(number) is float and number.is_integer() else number
 
 
 def _amount_nano(value: object) -> int:

@@ -23,6 +23,7 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
 from runs_analytics.control import plans
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
@@ -63,6 +64,7 @@ NewVersion = Annotated[
     Body(
         json_schema_extra={
             "required": ["valid_from", "prices"],
+            "additionalProperties": False,
             "properties": {
                 "valid_from": MOMENT,
                 "credit_rate": nullable(TEXT),
@@ -168,8 +170,9 @@ def _add_prices(router: APIRouter, serving: Serving) -> None:
         scope, now = asker(request), serving.runtime.clock()
         if "version" in body:
             raise BadRequest("The version gets the next number by itself; leave it out.", field="version")
-        version = PriceVersion.from_json(body | {"version": 1})
-        PriceBook(book, (version,))
+        with understood():
+            version = PriceVersion.from_json(body | {"version": 1})
+            PriceBook(book, (version,))
 
         def act(connection: Connection) -> dict[str, Any]:
             return append_to_book(connection, scope, book, version, now=now).to_json()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -36,6 +38,21 @@ class Unprocessable(BadRequest):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY.value
     code = "unprocessable"
+
+
+@contextmanager
+def understood() -> Iterator[None]:
+    """Answer what a rule refuses as unprocessable: the request was of its form, and could be read.
+
+    Raises:
+        Unprocessable: in place of a BadRequest.
+    """
+    try:
+        yield
+    except BadRequest as problem:
+        if problem.status != BadRequest.status:
+            raise
+        raise Unprocessable(problem.message, field=problem.field, value=problem.value) from problem
 
 
 class TooManyRequests(RunsError):

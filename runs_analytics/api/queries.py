@@ -72,7 +72,11 @@ ZoneText = Annotated[
 Values = Annotated[list[Text], Field(max_length=MAX_VALUES)]
 
 
-Rows = Annotated[int, BeforeValidator(_whole), Field(ge=1, le=MAX_ROWS, description="At most so many rows.")]
+Rows = Annotated[
+    int,
+    Field(ge=1, le=MAX_ROWS, description="At most so many rows."),
+    BeforeValidator(_whole),
+]
 
 
 class Query(BaseModel):

@@ -12,9 +12,9 @@ from fastapi import APIRouter, Request, Response
 from runs_analytics.api.authentication import scope_of
 from runs_analytics.api.description import JSON_TYPE, LINES_TYPES, request_body, responses
 from runs_analytics.api.metrics import OUTCOMES, Metrics
-from runs_analytics.api.problems import UnsupportedMedia
+from runs_analytics.api.problems import Unprocessable, UnsupportedMedia
 from runs_analytics.api.runtime import Runtime
-from runs_analytics.errors import BadRequest, Conflict
+from runs_analytics.errors import Conflict
 from runs_analytics.ingest.accept import Conflicting, ItemAnswer, Rejected
 from runs_analytics.ingest.bodies import Body, parse_body, unpack
 
@@ -91,11 +91,11 @@ def _only(answers: Sequence[ItemAnswer]) -> ItemAnswer:
     """The answer to a run that was sent by itself.
 
     Raises:
-        BadRequest, Conflict: when it was not stored.
+        Unprocessable, Conflict: when it was not stored.
     """
     (answer,) = answers
     if isinstance(answer, Rejected):
-        raise BadRequest(answer.reason, field=answer.field, value=answer.value)
+        raise Unprocessable(answer.reason, field=answer.field, value=answer.value)
     if isinstance(answer, Conflicting):
         raise Conflict(answer.reason, field="id", value=answer.id)
     return answer

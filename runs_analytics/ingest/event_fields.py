@@ -279,14 +279,25 @@ def _payload(value: object, rules: EventRules) -> str | None:
         raise Refused("The text holds half a surrogate pair; send whole characters.") from problem
 
 
+AMOUNT: Final[dict[str, Any]] = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^[0-9]{1,9}(\.[0-9]{1,9})?$"},
+        {"type": "number", "minimum": 0, "maximum": 10**9},
+    ],
+    "description": "At most 9 decimals; text keeps it exact.",
+}
+"""JSON Schema of an amount."""
+
+
 def _fields() -> dict[str, Field]:
     text = {"type": "string", "maxLength": MAX_TEXT}
+    name = text | {"minLength": 1, "pattern": r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"}
     moment = {"type": "string", "format": "date-time"}
     whole = {"type": "integer", "minimum": 0, "maximum": MAX_QUANTITY}
-    amount = {"type": ["string", "number"], "description": "At most 9 decimals; text keeps it exact."}
+    amount = AMOUNT
     closed = {"status": STATUSES, "kind": KINDS}
     fields = {
-        "id": Field("id", _id, text | {"description": "Unique per account and source, for ever."}),
+        "id": Field("id", _id, name | {"description": "Unique per account and source, for ever."}),
         "started_at": Field("started_at", _moment, moment),
         "ended_at": Field("ended_at", _moment, moment),
         "duration_ms": Field("duration_us", _duration_us, {"type": "number", "minimum": 0}),
