@@ -157,6 +157,40 @@ def test_the_ref_of_a_run_of_another_account_or_member_finds_nothing(world: Worl
     assert found.status_code == 200
 
 
+TWIN_ACTS: list[tuple[str, str, Any]] = [
+    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "7"}),
+    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "8"}),
+    ("POST", "/v1/grants", {"id": "twin", "credits": "5"}),
+    ("POST", "/v1/authorizations", {"id": "twin", "service": "s", "team": "t", "credits": "1"}),
+    ("POST", "/v1/authorizations", {"id": "twin-2", "service": "s", "team": "t", "credits": "1"}),
+    ("POST", "/v1/runs", {"id": "twin-3", "service": "s", "started_at": "2026-11-20T08:00:00Z"}),
+    ("POST", "/v1/runs", {"id": "twin", "service": "s", "started_at": "2026-11-22T11:00:00Z"}),
+    ("DELETE", "/v1/authorizations/twin-2", None),
+    ("POST", "/v1/grants/twin/void", {}),
+    ("DELETE", "/v1/limits/twin", None),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_name_in_both_accounts_is_two_things(world: World, name: str) -> None:
+    """Every act is done in both, at the same name; what one does leaves the other's thing as it was."""
+    tenant, (other,) = world.tenants[name], [t for n, t in world.tenants.items() if n != name]
+    for number, (method, path, body) in enumerate(TWIN_ACTS):
+        # The other account is one act ahead, so that there is a thing to be touched.
+        for who in (other, tenant):
+            kept = world.stored(other)
+            header = {"Idempotency-Key": f"twin-{number}-{name}"}
+            sent = {} if body is None else {"json": _own(body, name, is_larger=who is tenant)}
+            world.good(method, path.replace("twin", f"twin-{name}"), who, headers=header, **sent)
+            assert (world.stored(other) == kept) == (who is tenant), (method, path)
+
+
+def _own(body: dict[str, Any], name: str, *, is_larger: bool) -> dict[str, Any]:
+    """The body for one run of the test; amounts differ, so that one written over the other is seen."""
+    renamed = {key: value.replace("twin", f"twin-{name}") for key, value in body.items()}
+    return {key: f"{value}0" if is_larger and value.isdigit() else value for key, value in renamed.items()}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_limit_of_the_other_account_holds_nobody_here(world: World, name: str) -> None:
     tenant, (other,) = world.tenants[name], [t for n, t in world.tenants.items() if n != name]
