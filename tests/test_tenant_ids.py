@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tenant_calls import CALLS, UNNAMED, Call, Operation, Position, described
+from tenant_calls import CALLS, UNNAMED, Call, Operation, Position, described, unlike
 from tenant_world import NAMES, NOBODY, Tenant, World, open_world
 
 MOVING = ("date", "ratelimit", "ratelimit-policy", "content-length")
@@ -32,27 +32,6 @@ def named(world: World) -> list[tuple[Operation, Position]]:
         for position in operation.positions
         if position.is_naming and str(position) not in UNNAMED
     ]
-
-
-def unlike(value: Any, name: str) -> Any:
-    """A value of the same form that nobody has."""
-    if isinstance(value, list):
-        return [unlike(one, name) for one in value]
-    if isinstance(value, int):
-        return value + 90
-    if name in value:
-        return value.replace(name, NOBODY)
-    head, text = re.match(r"((?:[a-z]+_)?)(.*)", value, re.DOTALL).groups()
-    return head + "".join(_turned(letter) for letter in text)
-
-
-def _turned(letter: str) -> str:
-    """Another letter of its kind: digits, a to f and the rest stay among themselves, so that hex stays hex."""
-    for kind in ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz"):
-        if letter.lower() in kind:
-            turned = kind[(kind.index(letter.lower()) + 1) % len(kind)]
-            return turned.upper() if letter.isupper() else turned
-    return letter
 
 
 def seen(done: httpx.Response, *given: Any) -> tuple[int, str, dict[str, str]]:
@@ -178,11 +157,18 @@ def test_the_same_name_in_both_accounts_is_two_things(world: World, name: str) -
     for number, (method, path, body) in enumerate(TWIN_ACTS):
         # The other account is one act ahead, so that there is a thing to be touched.
         for who in (other, tenant):
-            kept = world.stored(other)
+            kept, shown = world.stored(other), _shown_to(other)
             header = {"Idempotency-Key": f"twin-{number}-{name}"}
             sent = {} if body is None else {"json": _own(body, name, is_larger=who is tenant)}
             world.good(method, path.replace("twin", f"twin-{name}"), who, headers=header, **sent)
             assert (world.stored(other) == kept) == (who is tenant), (method, path)
+            assert _shown_to(other) == shown or who is other, (method, path)
+
+
+def _shown_to(tenant: Tenant) -> list[Any]:
+    """Everything that the control store says to an account."""
+    lists = ("limits", "balance", "grants", "ledger", "keys", "plans", "subscription", "prices/credits")
+    return [tenant.world.good("GET", f"/v1/{name}", tenant) for name in lists]
 
 
 def _own(body: dict[str, Any], name: str, *, is_larger: bool) -> dict[str, Any]:
