@@ -16,18 +16,26 @@ from typing import Any, Final
 import httpx
 import sqlalchemy as sa
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from warehouse_fixtures import NOW
 
 from runs_analytics.api.application import create_api
 from runs_analytics.api.authorizations import ASK_PATH, asking
 from runs_analytics.api.express import Express
+from runs_analytics.api.health import health_routes
 from runs_analytics.api.metrics import Metrics
 from runs_analytics.commands.control_socket import ControlSocket
 from runs_analytics.composition import Running
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.invitations import invite
 from runs_analytics.control.keys import Keyring, create_key, revoke_key
-from runs_analytics.control.people import add_membership, add_person, memberships_of
+from runs_analytics.control.people import (
+    add_membership,
+    add_person,
+    find_person_by_email,
+    memberships_of,
+)
 from runs_analytics.control.plans import put_plan
 from runs_analytics.control.schema import accounts, metadata, run_claims
 from runs_analytics.control.sessions import start_session
@@ -37,6 +45,8 @@ from runs_analytics.roles import PERSON_ROLES
 from runs_analytics.scope import Scope
 from runs_analytics.server import API_PATH, ApiFirst, ServedRuntime
 from runs_analytics.settings import Settings
+from runs_analytics.sign_in.door import Door
+from runs_analytics.sign_in.routes import auth_routes
 from runs_analytics.stores import Stores
 from runs_analytics.worker.loop import Worker
 
@@ -107,9 +117,13 @@ class World:
         self.stores = stores
         runtime = ServedRuntime(Running(stores, Worker(stores), ControlSocket(stores)))
         runtime.keyring = _People(stores.control)
-        self.api = create_api(runtime, Metrics(runtime), requests=1_000_000)
+        metrics = Metrics(runtime)
+        self.api = create_api(runtime, metrics, requests=1_000_000)
         express = Express(self.api, {API_PATH + ASK_PATH: asking(runtime)}, max_bytes=1 << 20)
-        self._app = ApiFirst(express, Starlette())
+        self.beside: list[BaseRoute] = [*health_routes(runtime, metrics), *auth_routes(stores)]
+        """Every route of the server that belongs neither to the API nor to a page."""
+        doors = [Middleware(Door, stores=stores)]
+        self._app = ApiFirst(express, Starlette(routes=self.beside, middleware=doors))
         self._runner = asyncio.Runner()
         self.tenants = {name: Tenant(self, name) for name in NAMES}
         for tenant in self.tenants.values():
@@ -123,14 +137,15 @@ class World:
         self._runner.close()
 
     def send(self, method: str, path: str, credential: str, **options: Any) -> httpx.Response:
-        """One request below `/api`."""
+        """One request below `/api`, or to the path after `//`."""
+        address = path[1:] if path.startswith("//") else f"/api{path}"
         headers = {"Authorization": f"Bearer {credential}"} if credential else {}
         headers |= options.pop("headers", {})
 
         async def act() -> httpx.Response:
             transport = httpx.ASGITransport(self._app)
             async with httpx.AsyncClient(transport=transport, base_url="http://runs") as client:
-                return await client.request(method, f"/api{path}", headers=headers, **options)
+                return await client.request(method, address, headers=headers, **options)
 
         return self._runner.run(act())
 
@@ -169,9 +184,9 @@ class _People(Keyring):
         if not text.startswith("person "):
             return super().known(text, now)
         with self.store.read() as connection:
-            email, account = text.split()[1:]
-            query = sa.select(metadata.tables["people"].c).where(metadata.tables["people"].c.email == email)
-            person: Any = connection.execute(query).one()
+            _, email, account = text.split()
+            person = find_person_by_email(connection, email)
+            assert person is not None
             return next((m.scope for m in memberships_of(connection, person) if m.account == account), None)
 
 

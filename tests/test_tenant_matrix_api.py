@@ -6,11 +6,18 @@ and a line in WHO.
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
 
+import polars as pl
 import pytest
+from starlette.routing import BaseRoute, Mount, Route
 from tenant_calls import CALLS, NAMING, PLAIN, UNNAMED, described
 from tenant_world import BAD, GOOD, NAMES, World, open_world
+
+from runs_analytics.visiting import COOKIE
 
 EVERYONE = {*GOOD}
 PEOPLE_THAT_LOOK = {"person: owner", "person: admin", "person: finance", "person: analyst"}
@@ -35,6 +42,13 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
 }
 """Who may ask each operation, written down apart from the code's own table."""
+
+SIGNED_IN = {"/auth/password", "/auth/sign-out"}
+OPEN = {
+    *("/health/live", "/health/ready", "/metrics", "/auth/style.css", "/auth/icon.png"),
+    *("/auth/sign-in", "/auth/set-up", "/auth/join", "/auth/reset"),
+}
+"""Routes beside the API and the pages: those that need a session, and those that hold nothing of any account."""
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +132,55 @@ def test_a_member_sees_own_runs_alone_wherever_runs_are_asked_for(world: World, 
             everything = operation.send(world, call, tenant.credentials["key: admin"])
             assert "-bob-" not in done.text, (operation.name, done.text)
             assert done.text != everything.text, operation.name
+
+
+def test_the_routes_beside_the_api_are_known_and_say_nothing_of_an_account(world: World) -> None:
+    paths = {route.path for route in _flat(world.beside)}
+    assert paths == SIGNED_IN | OPEN, "Say in SIGNED_IN or OPEN of this test what a new route is."
+    for path in sorted(paths):
+        nobody = world.send("GET", f"/{path}", "")
+        assert not any(name in nobody.text for name in NAMES), path
+        assert nobody.is_success == (path in OPEN - {"/auth/set-up", "/auth/join", "/auth/reset"}), path
+        for name in NAMES:
+            (other,) = set(NAMES) - {name}
+            cookie = {"Cookie": f"{COOKIE}={world.tenants[name].tokens['owner']}"}
+            done = world.send("GET", f"/{path}", "", headers=cookie)
+            assert other not in done.text, path
+            assert (f"owner@{name}" in done.text) == (path in SIGNED_IN), path
+
+
+def _flat(routes: list[BaseRoute], above: str = "") -> Iterator[Route]:
+    for route in routes:
+        if isinstance(route, Mount):
+            for inner in _flat(route.routes):
+                yield Route(route.path + inner.path, inner.endpoint)
+        else:
+            assert isinstance(route, Route)
+            yield route
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "parquet", "xlsx"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_file_holds_anything_of_the_other_account_or_of_another_member(
+    world: World, name: str, form: str
+) -> None:
+    operation, tenant = described(world)["export_runs"], world.tenants[name]
+    (other,) = set(NAMES) - {name}
+    call = CALLS["export_runs"](tenant).only()
+    for subject in ("runs", "by-day", "by-member", "by-service"):
+        asked = replace(call, path={"subject": subject}, query=call.query | {"format": form})
+        for credential in ("key: admin", "person: member"):
+            text = _words(form, operation.send(world, asked, tenant.credentials[credential]).content)
+            assert other not in text
+            assert name in text or subject == "by-day"
+            assert ("-bob-" in text) == (credential == "key: admin" and subject != "by-day")
+
+
+def _words(form: str, content: bytes) -> str:
+    """Everything that a file says."""
+    if form == "parquet":
+        return pl.read_parquet(BytesIO(content)).select(pl.all().cast(pl.String, strict=False)).write_csv()
+    if form == "xlsx":
+        with zipfile.ZipFile(BytesIO(content)) as book:
+            return "".join(book.read(part).decode() for part in book.namelist())
+    return content.decode()
