@@ -89,7 +89,8 @@ class Reference:
 
     def top_up(self, left: int, now: datetime) -> None:
         before = self.bought.setdefault(month := f"{now.astimezone(BERLIN):%Y-%m}", [])
-        low, each, most = astuple(self.plan.top_up) if self.plan and self.plan.top_up else (left, 1, 0)
+        rule = self.plan.top_up if self.plan and (self.grants or self.taken) else None
+        low, each, most = astuple(rule) if rule else (left, 1, 0)
         if more := each * max(0, min(-((left - low) // each), (most - sum(before)) // each)):
             before.append(more)
             self.give(Given(f"auto:{month}:{len(before)}", "purchase", more, 100, now, None, now))
