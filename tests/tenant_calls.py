@@ -7,12 +7,13 @@ listed neither as naming something nor as plain, fails with a message that says 
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx
-from tenant_world import Tenant, World, prices
+from tenant_world import NOBODY, Tenant, World, prices
 
 from runs_analytics.api.access import operations
 
@@ -264,3 +265,24 @@ def _fields(schema: dict[str, Any], description: dict[str, Any]) -> Iterator[str
     for name, inner in schema.get("properties", {}).items():
         yield name
         yield from _fields(inner, description)
+
+
+def unlike(value: Any, name: str) -> Any:
+    """A value of the same form that nobody has."""
+    if isinstance(value, list):
+        return [unlike(one, name) for one in value]
+    if isinstance(value, int):
+        return value + 90
+    if name in value:
+        return value.replace(name, NOBODY)
+    head = re.match("(?:[a-z]+_)?", value)[0]  # type: ignore[index]
+    return head + "".join(_turned(letter) for letter in value[len(head) :])
+
+
+def _turned(letter: str) -> str:
+    """Another letter of its kind: digits, a to f and the rest stay among themselves, so that hex stays hex."""
+    for kind in ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz"):
+        if letter.lower() in kind:
+            turned = kind[(kind.index(letter.lower()) + 1) % len(kind)]
+            return turned.upper() if letter.isupper() else turned
+    return letter

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
-from warehouse_fixtures import NOW
+from warehouse_fixtures import NOW, make_runs
 
 from runs_analytics.api.application import create_api
 from runs_analytics.api.authorizations import ASK_PATH, asking
@@ -157,19 +157,24 @@ class World:
 
     def stored(self, tenant: Tenant) -> dict[str, list[str]]:
         """Every row of the control store that belongs to an account, as text."""
-        found = {}
         with self.stores.control.read() as connection:
-            number = connection.scalar(sa.select(accounts.c.number).where(accounts.c.id == tenant.name))
-            for table in metadata.sorted_tables:
-                rows = sa.select(table)
-                if table is run_claims:
-                    rows = rows.where(run_claims.c.account_number == number)
-                elif "account" in table.c:
-                    rows = rows.where(table.c.account == tenant.name)
-                else:
-                    continue
-                found[table.name] = sorted(map(str, connection.execute(rows)))
-        return found
+            return rows_of(connection, tenant)
+
+
+def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[str]]:
+    """The same within a transaction."""
+    found = {}
+    number = connection.scalar(sa.select(accounts.c.number).where(accounts.c.id == tenant.name))
+    for table in metadata.sorted_tables:
+        rows = sa.select(table)
+        if table is run_claims:
+            rows = rows.where(run_claims.c.account_number == number)
+        elif "account" in table.c:
+            rows = rows.where(table.c.account == tenant.name)
+        else:
+            continue
+        found[table.name] = sorted(map(str, connection.execute(rows)))
+    return found
 
 
 class _People(Keyring):
@@ -221,15 +226,20 @@ def _fill(tenant: Tenant) -> None:
         good("POST", "/v1/grants", tenant, json=grant, **act())
     good("POST", "/v1/subscription", tenant, json={"plan": f"plan-a-{name}"}, **act())
     for whose in ("ana", "bob"):
+        tight = {"dimension": "member", "value": tenant.named("member", whose), "window": "month"}
+        tight |= {"amount": "0.1", "hard": whose == "bob"}
+        good("PUT", f"/v1/limits/limit-{whose}-{name}", tenant, json=tight)
         runs = [tenant.run(f"run-{whose}-{name}", whose)]
         runs.append(tenant.run(f"parent-{whose}-{name}", whose) | {"parent_id": None})
         good("POST", "/v1/runs", tenant, json=runs)
-        if whose == "bob":
-            # Bob's, below a run of Ana's.
-            above = {"id": f"child-bob-{name}", "parent_id": f"run-ana-{name}", "member": runs[0]["member"]}
-            good("POST", "/v1/runs", tenant, json=tenant.run("") | above)
-        body = {"dimension": "member", "value": tenant.named("member", whose), "window": "day", "amount": "9"}
-        good("PUT", f"/v1/limits/limit-{whose}-{name}", tenant, json=body | {"hard": False})
+    # Bob's, below a run of Ana's.
+    below = {"id": f"child-bob-{name}", "parent_id": f"run-ana-{name}", "source": tenant.named("source")}
+    good("POST", "/v1/runs", tenant, json=tenant.run("", "bob") | below)
+    asked = {"id": f"refused-{name}", "service": tenant.named("service"), "credits": "1"}
+    asked["member"] = tenant.named("member", "bob")
+    refused = tenant.world.send("POST", "/v1/authorizations", tenant.credentials["key: admin"], json=asked)
+    assert refused.status_code == 429, refused.text
+    tenant.world.stores.load_frames(scope, [make_runs(5)], name=f"file of {name}", rows=5)
 
 
 def _add_credentials(tenant: Tenant) -> None:

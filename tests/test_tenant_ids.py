@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tenant_calls import CALLS, UNNAMED, Call, Operation, Position, described
+from tenant_calls import CALLS, UNNAMED, Call, Operation, Position, described, unlike
 from tenant_world import NAMES, NOBODY, Tenant, World, open_world
 
 MOVING = ("date", "ratelimit", "ratelimit-policy", "content-length")
@@ -32,27 +32,6 @@ def named(world: World) -> list[tuple[Operation, Position]]:
         for position in operation.positions
         if position.is_naming and str(position) not in UNNAMED
     ]
-
-
-def unlike(value: Any, name: str) -> Any:
-    """A value of the same form that nobody has."""
-    if isinstance(value, list):
-        return [unlike(one, name) for one in value]
-    if isinstance(value, int):
-        return value + 90
-    if name in value:
-        return value.replace(name, NOBODY)
-    head, text = re.match(r"((?:[a-z]+_)?)(.*)", value, re.DOTALL).groups()
-    return head + "".join(_turned(letter) for letter in text)
-
-
-def _turned(letter: str) -> str:
-    """Another letter of its kind: digits, a to f and the rest stay among themselves, so that hex stays hex."""
-    for kind in ("0123456789", "abcdef", "ghijklmnopqrstuvwxyz"):
-        if letter.lower() in kind:
-            turned = kind[(kind.index(letter.lower()) + 1) % len(kind)]
-            return turned.upper() if letter.isupper() else turned
-    return letter
 
 
 def seen(done: httpx.Response, *given: Any) -> tuple[int, str, dict[str, str]]:
@@ -155,6 +134,47 @@ def test_the_ref_of_a_run_of_another_account_or_member_finds_nothing(world: Worl
         assert answers[0][0] == 404
     found = operation.send(world, Call({"run_id": tenant.refs["ana"]}), tenant.credentials["person: member"])
     assert found.status_code == 200
+
+
+TWIN_ACTS: list[tuple[str, str, Any]] = [
+    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "7"}),
+    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "8"}),
+    ("POST", "/v1/grants", {"id": "twin", "credits": "5"}),
+    ("POST", "/v1/authorizations", {"id": "twin", "service": "s", "team": "t", "credits": "1"}),
+    ("POST", "/v1/authorizations", {"id": "twin-2", "service": "s", "team": "t", "credits": "1"}),
+    ("POST", "/v1/runs", {"id": "twin-3", "service": "s", "started_at": "2026-11-20T08:00:00Z"}),
+    ("POST", "/v1/runs", {"id": "twin", "service": "s", "started_at": "2026-11-22T11:00:00Z"}),
+    ("DELETE", "/v1/authorizations/twin-2", None),
+    ("POST", "/v1/grants/twin/void", {}),
+    ("DELETE", "/v1/limits/twin", None),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_name_in_both_accounts_is_two_things(world: World, name: str) -> None:
+    """Every act is done in both, at the same name; what one does leaves the other's thing as it was."""
+    tenant, (other,) = world.tenants[name], [t for n, t in world.tenants.items() if n != name]
+    for number, (method, path, body) in enumerate(TWIN_ACTS):
+        # The other account is one act ahead, so that there is a thing to be touched.
+        for who in (other, tenant):
+            kept, shown = world.stored(other), _shown_to(other)
+            header = {"Idempotency-Key": f"twin-{number}-{name}"}
+            sent = {} if body is None else {"json": _own(body, name, is_larger=who is tenant)}
+            world.good(method, path.replace("twin", f"twin-{name}"), who, headers=header, **sent)
+            assert (world.stored(other) == kept) == (who is tenant), (method, path)
+            assert _shown_to(other) == shown or who is other, (method, path)
+
+
+def _shown_to(tenant: Tenant) -> list[Any]:
+    """Everything that the control store says to an account."""
+    lists = ("limits", "balance", "grants", "ledger", "keys", "plans", "subscription", "prices/credits")
+    return [tenant.world.good("GET", f"/v1/{name}", tenant) for name in lists]
+
+
+def _own(body: dict[str, Any], name: str, *, is_larger: bool) -> dict[str, Any]:
+    """The body for one run of the test; amounts differ, so that one written over the other is seen."""
+    renamed = {key: value.replace("twin", f"twin-{name}") for key, value in body.items()}
+    return {key: f"{value}0" if is_larger and value.isdigit() else value for key, value in renamed.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
