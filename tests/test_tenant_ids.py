@@ -137,14 +137,18 @@ def test_the_ref_of_a_run_of_another_account_or_member_finds_nothing(world: Worl
     assert found.status_code == 200
 
 
+_ON_TEAM: dict[str, Any] = {"dimension": "team", "value": "t", "window": "month", "hard": False}
+_RUN: dict[str, Any] = {"service": "s", "team": "t", "started_at": "2026-11-22T11:00:00Z"}
+_ASKED: dict[str, Any] = {"service": "s", "team": "t", "credits": "1"}
 TWIN_ACTS: list[tuple[str, str, Any]] = [
-    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "7"}),
-    ("PUT", "/v1/limits/twin", {"dimension": "team", "value": "t", "window": "day", "amount": "8"}),
+    ("PUT", "/v1/limits/twin", _ON_TEAM | {"amount": "2"}),
+    ("PUT", "/v1/limits/twin", _ON_TEAM | {"amount": "1"}),
     ("POST", "/v1/grants", {"id": "twin", "credits": "5"}),
-    ("POST", "/v1/authorizations", {"id": "twin", "service": "s", "team": "t", "credits": "1"}),
-    ("POST", "/v1/authorizations", {"id": "twin-2", "service": "s", "team": "t", "credits": "1"}),
-    ("POST", "/v1/runs", {"id": "twin-3", "service": "s", "started_at": "2026-11-20T08:00:00Z"}),
-    ("POST", "/v1/runs", {"id": "twin", "service": "s", "started_at": "2026-11-22T11:00:00Z"}),
+    ("POST", "/v1/authorizations", _ASKED | {"id": "twin"}),
+    ("POST", "/v1/authorizations", _ASKED | {"id": "twin-2"}),
+    ("POST", "/v1/runs", _RUN | {"id": "twin-3"}),
+    ("POST", "/v1/runs", _RUN | {"id": "twin-4"}),
+    ("POST", "/v1/runs", _RUN | {"id": "twin"}),
     ("DELETE", "/v1/authorizations/twin-2", None),
     ("POST", "/v1/grants/twin/void", {}),
     ("DELETE", "/v1/limits/twin", None),
@@ -160,7 +164,7 @@ def test_the_same_name_in_both_accounts_is_two_things(world: World, name: str) -
         for who in (other, tenant):
             kept, shown = world.stored(other), _shown_to(other)
             header = {"Idempotency-Key": f"twin-{number}-{name}"}
-            sent = {} if body is None else {"json": _own(body, name, is_larger=who is tenant)}
+            sent = {} if body is None else {"json": _own(body, name, is_larger=who is other)}
             world.good(method, path.replace("twin", f"twin-{name}"), who, headers=header, **sent)
             assert (world.stored(other) == kept) == (who is tenant), (method, path)
             assert _shown_to(other) == shown or who is other, (method, path)
@@ -174,8 +178,13 @@ def _shown_to(tenant: Tenant) -> list[Any]:
 
 def _own(body: dict[str, Any], name: str, *, is_larger: bool) -> dict[str, Any]:
     """The body for one run of the test; amounts differ, so that one written over the other is seen."""
-    renamed = {key: value.replace("twin", f"twin-{name}") for key, value in body.items()}
-    return {key: f"{value}0" if is_larger and value.isdigit() else value for key, value in renamed.items()}
+
+    def own(value: Any) -> Any:
+        if isinstance(value, str):
+            return f"{value}0" if is_larger and value.isdigit() else value.replace("twin", f"twin-{name}")
+        return value
+
+    return {key: own(value) for key, value in body.items()}
 
 
 @pytest.mark.parametrize("name", NAMES)
