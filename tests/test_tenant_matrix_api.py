@@ -39,7 +39,9 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),
-    "add_price_version": MONEY,
+    **dict.fromkeys(("add_price_version", "put_plan"), MONEY),
+    **dict.fromkeys(("list_people", "list_invitations"), MONEY),
+    **dict.fromkeys(("set_role", "remove_person", "invite", "revoke_invitation"), MANAGING),
     **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
 }
 """Who may ask each operation, written down apart from the code's own table."""
