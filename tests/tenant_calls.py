@@ -288,6 +288,7 @@ def described(world: World) -> dict[str, Operation]:
             for content in about.get("requestBody", {}).get("content", {}).values():
                 inputs += [("body", n) for n in _fields(content["schema"], description)]
             unique = dict.fromkeys(Position(name, where, n) for where, n in inputs)
+            assert name not in found, f"Two operations are named {name}; give each route's function its own."
             found[name] = Operation(name, method.upper(), path, tuple(unique))
     return found
 

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from tenant_calls import CALLS, NAMING, PLAIN, UNNAMED, described
 from tenant_world import BAD, GOOD, NAMES, World, open_world
 
+from runs_analytics.api.access import operations
 from runs_analytics.visiting import COOKIE
 
 EVERYONE = {*GOOD}
@@ -60,7 +61,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_every_operation_has_a_request_and_says_who_may_ask_it(world: World) -> None:
-    found = set(described(world))
+    described_ones = described(world)
+    found = set(described_ones)
+    routes = {(method, route.path) for route in operations(world.api) for method in route.methods}
+    assert {(o.method, o.path) for o in described_ones.values()} == routes, "OpenAPI hides an operation."
     assert found - set(CALLS) == set(), "Add a good request for these operations to CALLS in tenant_calls.py."
     assert found - set(WHO) == set(), "Say in WHO of test_tenant_matrix_api.py who may ask these operations."
     assert set(CALLS) | set(WHO) == found, "CALLS and WHO name operations that are no longer there."
