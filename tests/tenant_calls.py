@@ -14,17 +14,21 @@ from typing import Any, Final
 
 import httpx
 from tenant_world import NOBODY, Tenant, World, prices
+from warehouse_fixtures import NOW
 
 from runs_analytics.api.access import operations
+from runs_analytics.control.people import add_membership, add_person
 
 NAMING: Final = frozenset(
     {
         *(("path", name) for name in ("run_id", "grant_id", "limit_id", "prefix", "version")),
+        *(("path", name) for name in ("plan_id", "person", "invitation")),
         *(("query", name) for name in ("project", "team", "member", "service", "feature", "agent", "model")),
         *(("query", name) for name in ("source", "tag", "cursor")),
         ("header", "Idempotency-Key"),
         *(("body", name) for name in ("id", "parent_id", "project", "team", "member", "service", "feature")),
         *(("body", name) for name in ("agent", "model", "source", "plan", "entries", "value")),
+        ("body", "email"),
     }
 )
 """Inputs that name something of an account, by where they stand."""
@@ -32,7 +36,7 @@ NAMING: Final = frozenset(
 FOUND_IN_BODIES: Final = frozenset({"plan", "entries"})
 """Fields of bodies that name what must be there; the others may name something new."""
 
-MAKING: Final = frozenset({"put_limit"})
+MAKING: Final = frozenset({"put_limit", "put_plan"})
 """Operations whose path may name something new."""
 
 PLAIN: Final = frozenset(
@@ -46,7 +50,9 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("input", "output", "error", "note", "priority", "effective_at")),
         *(("body", name) for name in ("expires_at", "label", "scopes", "dimension", "window", "measure")),
         *(("body", name) for name in ("amount", "hard", "thresholds", "forecast_percent", "valid_from")),
-        *(("body", name) for name in ("credit_rate", "prices")),
+        *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
+        *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
+        ("body", "ceiling"),
     }
 )
 """Inputs that name nothing: choices, amounts, moments, and free texts that are only kept."""
@@ -182,6 +188,21 @@ def _new_key(tenant: Tenant) -> str:
     return str(tenant.world.good("POST", "/v1/keys", tenant, json=body)["prefix"])
 
 
+def _new_person(tenant: Tenant) -> str:
+    control, name = tenant.world.stores.control, tenant.fresh("person")
+
+    def act(connection: Any) -> str:
+        made = add_person(connection, f"{name}@example.org", name, NOW)
+        return add_membership(connection, tenant.operator, made, "analyst", NOW).person
+
+    return control.write(act)
+
+
+def _new_invitation(tenant: Tenant) -> str:
+    body = {"email": f"{tenant.fresh('asked')}@example.org", "role": "analyst"}
+    return str(tenant.world.good("POST", "/v1/invitations", tenant, json=body)["invitation"]["id"])
+
+
 CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "post_runs": lambda t: Call(body=t.run(t.fresh("run"))),
     "list_runs": lambda t: _filtered(t, "/v1/runs"),
@@ -207,7 +228,24 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "list_keys": lambda t: Call(),
     "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
     "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
+    "list_people": lambda t: Call(),
+    "set_role": lambda t: Call(
+        {"person": _new_person(t)}, body={"role": "member", "member": t.named("member")}
+    ),
+    "remove_person": lambda t: Call({"person": _new_person(t)}),
+    "list_invitations": lambda t: Call(),
+    "invite": lambda t: Call(
+        body={
+            "email": f"{t.fresh('asked')}@example.org",
+            "role": "member",
+            "member": t.named("member"),
+        }
+    ),
+    "revoke_invitation": lambda t: Call({"invitation": _new_invitation(t)}),
     "list_plans": lambda t: Call(),
+    "put_plan": lambda t: replace(
+        _once(t, name=f"Plan of {t.name}", window="month", allowance="5"), path={"plan_id": t.fresh("plan")}
+    ),
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
     "get_prices": lambda t: Call({"book": "credits"}),
@@ -250,6 +288,7 @@ def described(world: World) -> dict[str, Operation]:
             for content in about.get("requestBody", {}).get("content", {}).values():
                 inputs += [("body", n) for n in _fields(content["schema"], description)]
             unique = dict.fromkeys(Position(name, where, n) for where, n in inputs)
+            assert name not in found, f"Two operations are named {name}; give each route's function its own."
             found[name] = Operation(name, method.upper(), path, tuple(unique))
     return found
 

@@ -34,6 +34,9 @@ BODIES: dict[str, Any] = {
     "change_plan": {"plan": "basic"},
     "add_price_version": {"valid_from": "2027-01-01T00:00:00Z", "prices": []},
     "create_key": {"label": "made", "scopes": ["read"]},
+    "put_plan": {"name": "Made", "window": "month", "allowance": "5"},
+    "set_role": {"role": "analyst"},
+    "invite": {"email": "new@x.org", "role": "analyst"},
 }
 FILLED = {
     "{dimension}": "service",
@@ -45,6 +48,9 @@ FILLED = {
     "{subject}": "by-service",
     "{limit_id}": "l1",
     "{authorization_id}": "a1",
+    "{plan_id}": "basic",
+    "{person}": "nobody@x.org",
+    "{invitation}": "inv_000000000000",
 }
 
 

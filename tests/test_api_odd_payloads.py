@@ -45,6 +45,9 @@ TAKERS: Final = {
     "void_grant": Taker("POST", "grants/odd/void", {}, "note"),
     "refund": Taker("POST", "refunds", {"entries": [1]}, "note"),
     "change_plan": Taker("POST", "subscription", {"plan": "basic"}, "plan"),
+    "put_plan": Taker("PUT", "plans/odd", {"name": "odd", "window": "month", "allowance": "5"}, "name"),
+    "set_role": Taker("PUT", "people/odd@x.org", {"role": "member"}, "member"),
+    "invite": Taker("POST", "invitations", {"email": "odd@x.org", "role": "member"}, "member"),
     "add_price_version": Taker(
         "POST",
         "prices/credits",

@@ -14,6 +14,7 @@ from runs_analytics.control.audit import ACTIONS, AuditEntry, list_entries
 from runs_analytics.control.imports import (
     ImportCounts,
     delete_mapping,
+    fail_import,
     finish_import,
     save_mapping,
     start_import,
@@ -94,6 +95,8 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
     "key.create": (NONE, _key, ACME, ""),
     "key.revoke": (NONE, lambda c: revoke_key(c, ACME, _key(c), NOW), ACME, ""),
     "import.start": (NONE, _start, ACME, "i1"),
+    "import.finish": ((_start,), _finish, ACME, "i1"),
+    "import.fail": ((_start,), lambda c: fail_import(c, ACME, "i1", now=NOW), ACME, "i1"),
     "import.undo": ((_start, _finish), lambda c: undo_import(c, ACME, "i1", 9, now=NOW), ACME, "i1"),
     "mapping.save": (NONE, lambda c: save_mapping(c, ACME, "m", {}, now=NOW), ACME, "m"),
     "mapping.delete": (

@@ -108,9 +108,7 @@ class LedgerMachine(RuleBasedStateMachine):
         found = balance(connection, scope, now=now)
         model.catch_up(now)
         model.holds = {name: one for name, one in model.holds.items() if one[1] > now}
-        assert [(g.id, left) for g, left in found.left] == [
-            (g.id, model.left[g.id]) for g in model.order(model.open(now)) if model.left[g.id]
-        ]
+        assert [(g.id, left) for g, left in found.left] == model.remaining(now)
         assert found.overage_nano == sum(owed for _, _, owed in model.taken)
         assert held_nano(connection, scope) == sum(nano for nano, _ in model.holds.values())
         is_sold = (grants.c.account == scope.account) & grants.c.id.endswith(":overage")

@@ -38,6 +38,7 @@ from runs_analytics.control import (
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.price_book import PriceVersion
+from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 
@@ -56,6 +57,9 @@ PLAIN = {
 
 Act = Callable[[Connection, Scope, Any], Any]
 _DAY = timedelta(days=1)
+
+MANAGING = {"owner", "admin"}
+MONEY = {*MANAGING, "finance"}
 
 ACTS: dict[str, tuple[str, Act]] = {
     "imports.undo_import": ("import", lambda c, s, v: imports.undo_import(c, s, v, 10**9, now=NOW)),
@@ -97,6 +101,14 @@ ACTS: dict[str, tuple[str, Act]] = {
     "rerates.line_of_entry": ("correction", rerates.line_of_entry),
 }
 """What each takes a name of, and a call with it."""
+
+CHANGES: dict[str, set[str]] = {
+    **dict.fromkeys(("imports.undo_import", "imports.save_mapping", "imports.delete_mapping"), MANAGING),
+    **dict.fromkeys(("invitations.revoke_invitation", "invitations.reset_password"), MANAGING),
+    **dict.fromkeys(("people.set_role", "people.remove_person", "keys.revoke_key"), MANAGING),
+    **dict.fromkeys(("ledger.void_grant", "ledger.refund", "limits.remove_limit", "plans.subscribe"), MONEY),
+}
+"""Those that change something, and the roles that may; who may ask the others is said by pages and operations."""
 
 NUMBERS = {"entry", "entry about", "rerate", "correction"}
 """Kinds of names that count up in each account, so that only the one with more of them has one to itself."""
@@ -221,6 +233,20 @@ def test_the_others_name_is_nobodys(world: World, function: str, name: str) -> N
     assert answers[0] == answers[1]
     own, _ = _answer(world, other, act, foreign, tenant)
     assert own != answers[0] or function in NEW, "The account itself gets nothing else under its own name."
+
+
+@pytest.mark.parametrize("role", PERSON_ROLES)
+@pytest.mark.parametrize("function", CHANGES)
+def test_a_role_changes_what_it_may_and_nothing_else(world: World, function: str, role: PersonRole) -> None:
+    tenant = world.tenants["basil"]
+    kind, act = ACTS[function]
+    member = tenant.named("member") if role == "member" else None
+    scope = Scope(tenant.name, "person:someone@basil.example", role, member)
+    kept = world.stored(tenant)
+    own = names_of(world, tenant)[kind]
+    answer, rows = _answer(world, tenant, lambda c, _, v: act(c, scope, v), own, tenant)
+    assert answer.startswith("NotAllowed") == (role not in CHANGES[function])
+    assert (rows != kept) == (role in CHANGES[function])
 
 
 def _answer(world: World, tenant: Tenant, act: Act, value: Any, other: Tenant) -> tuple[str, Any]:

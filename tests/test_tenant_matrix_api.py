@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from tenant_calls import CALLS, NAMING, PLAIN, UNNAMED, described
 from tenant_world import BAD, GOOD, NAMES, World, open_world
 
+from runs_analytics.api.access import operations
 from runs_analytics.visiting import COOKIE
 
 EVERYONE = {*GOOD}
@@ -38,7 +39,9 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),
-    "add_price_version": MONEY,
+    **dict.fromkeys(("add_price_version", "put_plan"), MONEY),
+    **dict.fromkeys(("list_people", "list_invitations"), MONEY),
+    **dict.fromkeys(("set_role", "remove_person", "invite", "revoke_invitation"), MANAGING),
     **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
 }
 """Who may ask each operation, written down apart from the code's own table."""
@@ -58,7 +61,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_every_operation_has_a_request_and_says_who_may_ask_it(world: World) -> None:
-    found = set(described(world))
+    described_ones = described(world)
+    found = set(described_ones)
+    routes = {(method, route.path) for route in operations(world.api) for method in route.methods}
+    assert {(o.method, o.path) for o in described_ones.values()} == routes, "OpenAPI hides an operation."
     assert found - set(CALLS) == set(), "Add a good request for these operations to CALLS in tenant_calls.py."
     assert found - set(WHO) == set(), "Say in WHO of test_tenant_matrix_api.py who may ask these operations."
     assert set(CALLS) | set(WHO) == found, "CALLS and WHO name operations that are no longer there."

@@ -43,6 +43,13 @@ ACCESS: Final[dict[str, Permission]] = {
     "list_keys": "keys.manage",
     "create_key": "keys.manage",
     "revoke_key": "keys.manage",
+    "put_plan": "credits.manage",
+    "list_people": "people.read",
+    "set_role": "people.manage",
+    "remove_person": "people.manage",
+    "list_invitations": "people.read",
+    "invite": "people.manage",
+    "revoke_invitation": "people.manage",
 }
 
 

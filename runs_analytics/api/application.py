@@ -15,6 +15,7 @@ from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
+from runs_analytics.api.people_routes import people_router
 from runs_analytics.api.plan_routes import plans_router
 from runs_analytics.api.problems import install_handlers
 from runs_analytics.api.rates import RateLimits
@@ -31,6 +32,7 @@ _ROUTERS: Final = (
     keys_router,
     plans_router,
     exports_router,
+    people_router,
 )
 REQUESTS: Final = 600
 """A minute, of one key."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Path, Request, Response
+from pydantic import Field
 
 from runs_analytics.analytics import credits as accounting
-from runs_analytics.api.acts import Given, IdempotencyKey, Name, act_once
+from runs_analytics.api.acts import Credits, Given, IdempotencyKey, Name, act_once
 from runs_analytics.api.answers import (
     AMOUNT,
     FLAG,
@@ -29,9 +30,12 @@ from runs_analytics.control import plans
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotFound
+from runs_analytics.money.amounts import to_nano
+from runs_analytics.money.plans import PLAN_WINDOWS, Plan, TopUpRule
 from runs_analytics.money.price_book import BOOK_KINDS, PriceBook, PriceVersion
 from runs_analytics.scope import Scope
 from runs_analytics.stores import append_to_book
+from runs_analytics.vocabulary import MAX_TEXT
 
 _PLAN: Final[dict[str, Any]] = {
     "id": TEXT,
@@ -57,6 +61,7 @@ _VERSION: Final[dict[str, Any]] = {
     },
 }
 
+PlanId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 BookName = Annotated[Literal[BOOK_KINDS], Path()]  # type: ignore[valid-type]
 VersionNumber = Annotated[int, Path(ge=1, lt=2**31)]
 NewVersion = Annotated[
@@ -73,6 +78,49 @@ NewVersion = Annotated[
         }
     ),
 ]
+
+
+class TopUpTerms(Given):
+    """When a plan buys credits by itself."""
+
+    threshold: Credits = Field(description="Bought when the balance is below this.")
+    amount: Credits = Field(description="Bought at once, as often as it takes.")
+    ceiling: Credits = Field(description="Most that is bought so in a calendar month.")
+
+    def rule(self) -> TopUpRule:
+        """The rule of these terms."""
+        return TopUpRule(
+            to_nano(self.threshold, "threshold"),
+            to_nano(self.amount, "amount"),
+            to_nano(self.ceiling, "ceiling"),
+        )
+
+
+class PlanTerms(Given):
+    """The terms of a plan."""
+
+    name: Name
+    window: Literal[PLAN_WINDOWS]  # type: ignore[valid-type]
+    allowance: Credits = Field(description="Credits of a whole period.")
+    roll_over: Credits = Field(default="0", description="Most credits that go on into the next period.")
+    allows_overage: bool = False
+    overage_price: Credits | None = Field(default=None, description="Money for a credit of overage.")
+    price: Credits | None = Field(default=None, description="Money for a whole period.")
+    top_up: TopUpTerms | None = None
+
+    def plan(self, plan_id: str) -> Plan:
+        """The plan of these terms."""
+        return Plan(
+            plan_id,
+            self.name,
+            self.window,
+            to_nano(self.allowance, "allowance"),
+            to_nano(self.roll_over, "roll_over"),
+            self.allows_overage,
+            None if self.overage_price is None else to_nano(self.overage_price, "overage_price"),
+            None if self.price is None else to_nano(self.price, "price"),
+            None if self.top_up is None else self.top_up.rule(),
+        )
 
 
 class PlanChange(Given):
@@ -92,6 +140,21 @@ def plans_router(serving: Serving) -> APIRouter:
     async def list_plans(request: Request) -> Response:
         found = await run(lambda: accounting.plans(stores, asker(request)))
         return answer({"plans": [_plan(one) for one in found]})
+
+    @router.put(
+        "/v1/plans/{plan_id}",
+        **described("Write a plan, or its next version; accounts stay on theirs", shape(**_PLAN), acts=True),
+    )
+    async def put_plan(request: Request, plan_id: PlanId, body: PlanTerms, key: IdempotencyKey) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
+        with understood():
+            plan = body.plan(plan_id)
+
+        def act(connection: Connection) -> dict[str, Any]:
+            return _plan(plans.put_plan(connection, scope, plan, now=now))
+
+        content = {"act": "PUT /v1/plans", "plan": plan_id, **body.model_dump()}
+        return await act_once(serving, request, key, content, act)
 
     @router.get(
         "/v1/subscription", **described("The plan that the account is on", shape(subscription=_SUBSCRIPTION))

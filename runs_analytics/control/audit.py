@@ -25,6 +25,8 @@ Action = Literal[
     "key.create",
     "key.revoke",
     "import.start",
+    "import.finish",
+    "import.fail",
     "import.undo",
     "mapping.save",
     "mapping.delete",

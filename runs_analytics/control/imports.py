@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
-from runs_analytics.control.audit import record
+from runs_analytics.control.audit import Action, record
 from runs_analytics.control.guards import checked_text, require_operator
 from runs_analytics.control.schema import import_mappings, imports
 from runs_analytics.errors import Conflict, NotFound
@@ -102,7 +102,9 @@ def finish_import(
         Conflict: when it is not running.
     """
     result = {"seq": seq, "rejects_path": rejects_path, "finished_at": now}
-    return _move_on(connection, scope, import_id, "running", "done", result | _count_columns(counts))
+    done = _move_on(connection, scope, import_id, "running", "done", result | _count_columns(counts))
+    _record_end(connection, scope, done, "import.finish", now)
+    return done
 
 
 def fail_import(
@@ -122,7 +124,9 @@ def fail_import(
     """
     result = {"rejects_path": rejects_path, "finished_at": now}
     columns = result | _count_columns(counts or ImportCounts())
-    return _move_on(connection, scope, import_id, "running", "failed", columns)
+    failed = _move_on(connection, scope, import_id, "running", "failed", columns)
+    _record_end(connection, scope, failed, "import.fail", now)
+    return failed
 
 
 def undo_import(
@@ -236,6 +240,14 @@ def delete_mapping(connection: sa.Connection, scope: Scope, name: str, *, now: d
     if deleted.rowcount == 0:
         raise NotFound(f"Account {scope.account!r} has no mapping {name!r}.", field="name", value=name)
     record(connection, scope, action="mapping.delete", subject=name, detail={}, now=now)
+
+
+def _record_end(
+    connection: sa.Connection, scope: Scope, ended: Import, action: Action, now: datetime
+) -> None:
+    shown = {"file_name": ended.file_name, "file_sha256": ended.file_sha256}
+    counts = _count_columns(ended.counts)
+    record(connection, scope, action=action, subject=ended.id, detail=shown | counts, now=now)
 
 
 def _move_on(
