@@ -266,6 +266,19 @@ def test_each_account_owes_its_own_overage(world: World) -> None:
     assert _answer(world, amber, act, "nothing", basil)[0] == "[[1], [2]]"
 
 
+def test_an_allowance_that_one_account_gets_is_still_due_to_the_other(world: World) -> None:
+    amber, basil = world.tenants.values()
+    later = NOW + 40 * _DAY
+
+    def act(connection: Connection, scope: Scope, _: Any) -> list[bool]:
+        ledger.catch_up(connection, scope, now=later)
+        found = [subscriptions.due_subscription(connection, t.operator, later) for t in (amber, basil)]
+        return [one is not None for one in found]
+
+    kept = world.stored(basil)
+    assert _answer(world, amber, act, "nothing", basil) == ("[False, True]", kept)
+
+
 def _answer(world: World, tenant: Tenant, act: Act, value: Any, other: Tenant) -> tuple[str, Any]:
     """What an act answers or refuses, without the name that it was given, and the other's rows after it."""
 
