@@ -17,8 +17,6 @@ from serving import Server
 
 from runs_analytics.api.access import ACCESS
 
-pytestmark = pytest.mark.alone
-
 CASES: Final = int(os.environ.get("RUNS_TEST_SCHEMATHESIS", "2000"))
 ASKED: Final[Counter[str]] = Counter()
 UNDERSTOOD: Final = ["2xx", "304", "402", "404", "409", "422", "429"]
