@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAMPLE_RUNS ?= 500000
 COMPILE := $(BIN)/python -m compileall -q
 
-.PHONY: run setup dev compiled browser test test-full check bench
+.PHONY: run setup dev compiled browser test test-full check bench bench-accuracy
 
 run: setup compiled  ## serve on http://127.0.0.1:8501, with a sample workspace when there is nothing yet
 	$(BIN)/python -m runs_analytics serve --sample-runs $(SAMPLE_RUNS)
@@ -51,3 +51,7 @@ test-full: dev compiled browser  ## every test with the full counts
 
 bench: dev compiled  ## every figure of speed and size beside the naive way and the limit
 	$(BIN)/python -m benchmarks
+
+bench-accuracy: dev compiled  ## how right forecasts and bands are on public data, beside other tools on the same series
+	$(PIP) -r requirements-bench.txt
+	$(BIN)/python -m benchmarks.accuracy --peers

@@ -53,6 +53,8 @@ def amount(value: float | None, unit: str) -> str:
     """A number with its unit: `128,400 runs/s`."""
     if value is None:
         return "not measured"
+    if not unit and isinstance(value, float):
+        return f"{value:,.3f}"
     return f"{value:,.{DECIMALS.get(unit, 0) if value < 1000 else 0}f} {unit}".rstrip()
 
 

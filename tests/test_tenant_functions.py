@@ -41,6 +41,7 @@ from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
+from runs_analytics.vocabulary import NANO
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
@@ -247,6 +248,35 @@ def test_a_role_changes_what_it_may_and_nothing_else(world: World, function: str
     answer, rows = _answer(world, tenant, lambda c, _, v: act(c, scope, v), own, tenant)
     assert answer.startswith("NotAllowed") == (role not in CHANGES[function])
     assert (rows != kept) == (role in CHANGES[function])
+
+
+def test_each_account_owes_its_own_overage(world: World) -> None:
+    def act(connection: Connection, _: Scope, __: Any) -> list[list[int]]:
+        owed = []
+        for number, tenant in enumerate(world.tenants.values(), start=1):
+            left = ledger.balance(connection, tenant.operator, now=NOW).settled_nano
+            used = left + number * NANO
+            ledger.post_usage(connection, tenant.operator, used, now=NOW, first_seq=None, last_seq=None)
+        for tenant in world.tenants.values():
+            found = ledger_lines.open_overage(connection, tenant.operator)
+            owed.append([nano // NANO for _, nano in found])
+        return owed
+
+    amber, basil = world.tenants.values()
+    assert _answer(world, amber, act, "nothing", basil)[0] == "[[1], [2]]"
+
+
+def test_an_allowance_that_one_account_gets_is_still_due_to_the_other(world: World) -> None:
+    amber, basil = world.tenants.values()
+    later = NOW + 40 * _DAY
+
+    def act(connection: Connection, scope: Scope, _: Any) -> list[bool]:
+        ledger.catch_up(connection, scope, now=later)
+        found = [subscriptions.due_subscription(connection, t.operator, later) for t in (amber, basil)]
+        return [one is not None for one in found]
+
+    kept = world.stored(basil)
+    assert _answer(world, amber, act, "nothing", basil) == ("[False, True]", kept)
 
 
 def _answer(world: World, tenant: Tenant, act: Act, value: Any, other: Tenant) -> tuple[str, Any]:

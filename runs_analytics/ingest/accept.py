@@ -7,11 +7,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from runs_analytics import roles
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
 from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.price_counters import PriceCounters
 from runs_analytics.control.remembered import Remembered
 from runs_analytics.control.settlement import UsedRun, settle_runs
 from runs_analytics.control.store import ControlStore
@@ -23,9 +25,10 @@ from runs_analytics.ingest.events import ParsedRun, Rejection, cut, parse_event,
 from runs_analytics.ingest.import_job import Books
 from runs_analytics.ingest.inbox_bodies import decode_bodies, encode_body
 from runs_analytics.money.amounts import decimal_string
-from runs_analytics.money.rating import rate_run
+from runs_analytics.money.rating import counts_over_periods, metered, rate_run
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_PAYLOAD_BYTES
+from runs_analytics.zones import zone_named
 
 __all__ = [
     "Accepted",
@@ -54,6 +57,15 @@ class AccountTerms:
 
     currency: str
     books: Books
+    zone: ZoneInfo
+    counts_over_periods: bool
+    """Whether a run is rated in its commit, after what was used before it."""
+
+    @classmethod
+    def of(cls, account: Account, books: Books) -> AccountTerms:
+        """Those of an account with these books."""
+        counted = counts_over_periods(books.credits, books.cost)
+        return cls(account.currency, books, zone_named(account.zone), counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ class TermsCache:
             NotFound: when there is no such account.
         """
         return self._known.ask(
-            scope.account, lambda: AccountTerms(self._account(scope).currency, self._books(scope))
+            scope.account, lambda: AccountTerms.of(self._account(scope), self._books(scope))
         )
 
 
@@ -207,7 +219,7 @@ class Accepter:
             connection,
             batch.scope,
             batch.claims,
-            body=batch.body,
+            body=lambda verdicts: batch.body(connection, verdicts),
             received_at=batch.now,
             imported=lambda ids: self._imported(batch.scope.account, ids),
         )
@@ -216,8 +228,8 @@ class Accepter:
 class _Batch:
     """The runs of one request on their way to the control store."""
 
-    def __init__(self, scope: Scope, now: datetime, size: int) -> None:
-        self.scope, self.now = scope, now
+    def __init__(self, scope: Scope, now: datetime, size: int, terms: AccountTerms) -> None:
+        self.scope, self.now, self._terms = scope, now, terms
         self.claims: list[ClaimedRun] = []
         self._runs: list[ParsedRun] = []
         self._places: list[int] = []
@@ -246,7 +258,7 @@ class _Batch:
         run |= {"ingested_at": ingested_at, "replaces_started_at": None, "id_hash": high}
         self._runs.append(run)
 
-    def body(self, verdicts: Sequence[Verdict]) -> bytes:
+    def body(self, connection: Connection, verdicts: Sequence[Verdict]) -> bytes:
         """The inbox row of the runs that are stored."""
         stored = []
         for run, verdict in zip(self._runs, verdicts, strict=True):
@@ -254,7 +266,26 @@ class _Batch:
                 run["replaces_started_at"] = EPOCH + timedelta(microseconds=verdict.replaced_started_at_us)
             if verdict.is_stored:
                 stored.append(run)
+        if self._terms.counts_over_periods:
+            self._rate_after_earlier(connection, stored)
         return encode_body(stored)
+
+    def _rate_after_earlier(self, connection: Connection, runs: Sequence[ParsedRun]) -> None:
+        """Rate runs after those of earlier commits and of the batch, and count what they used.
+
+        A running run is rated with what was used so far and counts once it is final.
+        """
+        books = self._terms.books
+        counters = PriceCounters(connection, self.scope, self._terms.zone)
+        for run in runs:
+            counts = metered(books.credits, books.cost, run)
+            if not counts:
+                continue
+            started_at = run["started_at"].replace(tzinfo=UTC)
+            run |= rate_run(books.credits, books.cost, run, counters.used(counts, started_at))
+            if run["status"] != "running":
+                counters.move(counts, started_at)
+        counters.write()
 
     def used(self, verdicts: Sequence[Verdict], seq: int) -> list[UsedRun]:
         """The runs that are stored and over; a running run is counted once it is final, a blocked one did nothing."""
@@ -294,7 +325,7 @@ def _rated(
     """Check and rate every item."""
     rules = EventRules.at(now, payload_bytes=payload_bytes, currency=terms.currency)
     ingested_at = now.astimezone(UTC).replace(tzinfo=None)
-    batch = _Batch(scope, now, len(items))
+    batch = _Batch(scope, now, len(items), terms)
     for place, item in enumerate(items):
         run = parse_event(item, rules)
         if isinstance(run, Rejection):

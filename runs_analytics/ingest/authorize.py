@@ -7,7 +7,7 @@ run that is sent then replaces it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
@@ -18,6 +18,7 @@ from runs_analytics.control.admission import Asked, Decision, decide
 from runs_analytics.control.authorizations import Authorization, cancel, get_authorization
 from runs_analytics.control.claims import ClaimedRun, Verdict
 from runs_analytics.control.inbox import claim_and_append
+from runs_analytics.control.price_counters import PriceCounters
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotAllowed, RunsError
@@ -29,7 +30,7 @@ from runs_analytics.ingest.events import ParsedRun, Rejection, parse_event
 from runs_analytics.ingest.inbox_bodies import encode_body
 from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, WHOLE_ACCOUNT, Values
-from runs_analytics.money.rating import rate_run
+from runs_analytics.money.rating import metered, rate_run
 from runs_analytics.run_frame import PAYLOAD_FIELDS
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_PAYLOAD_BYTES, QUANTITIES
@@ -54,6 +55,19 @@ class _Request:
     """As it asked."""
 
     terms: AccountTerms
+    states_credits: bool
+    """Whether it says itself how many credits to hold."""
+
+    def after_earlier(self, connection: Connection) -> Asked:
+        """What it asks for, its estimate rated after what was used so far in the periods of its prices."""
+        books = self.terms.books
+        counts = metered(books.credits, books.cost, self.run) if self.terms.counts_over_periods else {}
+        if not counts:
+            return self.asked
+        counters = PriceCounters(connection, self.scope, self.terms.zone)
+        rated = rate_run(books.credits, books.cost, self.run, counters.used(counts, self.asked.now))
+        credits_nano = self.asked.credits_nano if self.states_credits else rated["credits_nano"]
+        return replace(self.asked, credits_nano=credits_nano, cost_nano=rated["cost_nano"])  # type: ignore[arg-type]
 
     @property
     def blocked(self) -> ParsedRun:
@@ -140,7 +154,7 @@ class Authorizer:
             decided = decide(
                 connection,
                 scope,
-                [requests[place].asked for place in of_account],
+                [requests[place].after_earlier(connection) for place in of_account],
                 imported=lambda ids, account=account: self._imported(account, ids),  # type: ignore[misc]
                 may_overdraw=self._may_overdraw,
             )
@@ -198,7 +212,7 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
         now,
         timedelta(seconds=ttl_s),
     )
-    return _Request(scope, asked, run, terms)
+    return _Request(scope, asked, run, terms, given_credits is not None)
 
 
 def _ttl_s(value: object) -> int:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final, Literal, Self, cast
 
 from runs_analytics.errors import BadRequest
+from runs_analytics.money.periods import Window
 from runs_analytics.money.price_parts import (
     MAX_MULTIPLIERS,
     MAX_PER,
@@ -16,6 +17,7 @@ from runs_analytics.money.price_parts import (
     Multiplier,
     PriceForm,
     Tier,
+    check_over,
     check_price,
     check_tiers,
     check_unique,
@@ -65,6 +67,9 @@ class Component:
     tiers: tuple[Tier, ...] = ()
     """Of graduated and volume prices, from the lowest up; none of the others."""
 
+    over: Window | None = None
+    """The period of the account over which the quantity of all runs of this price is counted; None: within one run."""
+
     def __post_init__(self) -> None:
         _check_measure(self.measure)
         check_price(self.price, "price")
@@ -75,14 +80,16 @@ class Component:
                 f"form is {self.form!r}; use one of: {', '.join(PRICE_FORMS)}.", field="form", value=self.form
             )
         check_tiers(self.tiers, self.form in TIERED_FORMS, self.price)
+        check_over(self.over, self.form)
 
     @classmethod
     def from_json(cls, value: object) -> Self:
         """Read `{"measure": "input_tokens", "price": "0.15", "per": 1000000}`; per defaults to 1.
 
-        A tiered one has `form` and `tiers` instead of a price.
+        A tiered one has `form` and `tiers` instead of a price; one that counts over a period has `over`.
         """
-        body = json_object(value, ("measure",), ("price", "per", "form", "tiers"))
+        body = json_object(value, ("measure",), ("price", "per", "form", "tiers", "over"))
+        over = body.get("over")
         if "price" not in body and "tiers" not in body:
             raise BadRequest("A component needs price, or form and tiers.", field="price")
         return cls(
@@ -91,15 +98,17 @@ class Component:
             per=json_integer(body.get("per", 1), "per"),
             form=cast(PriceForm, json_text(body.get("form", "flat"), "form")),
             tiers=json_list(body.get("tiers", []), "tiers", Tier.from_json),
+            over=None if over is None else cast(Window, json_text(over, "over")),
         )
 
     def to_json(self) -> dict[str, object]:
         """The object that `from_json` reads back."""
+        over = {} if self.over is None else {"over": self.over}
         if self.tiers:
             tiers = [tier.to_json() for tier in self.tiers]
-            return {"measure": self.measure, "per": self.per, "form": self.form, "tiers": tiers}
+            return {"measure": self.measure, "per": self.per, "form": self.form, "tiers": tiers, **over}
         form = {} if self.form == "flat" else {"form": self.form}
-        return {"measure": self.measure, "price": f"{self.price:f}", "per": self.per, **form}
+        return {"measure": self.measure, "price": f"{self.price:f}", "per": self.per, **form, **over}
 
 
 @dataclass(frozen=True, slots=True)

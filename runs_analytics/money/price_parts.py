@@ -10,15 +10,20 @@ from typing import Final, Literal, Self, cast
 
 from runs_analytics.errors import BadRequest
 from runs_analytics.money.amounts import decimal_places, parse_decimal, shown
+from runs_analytics.money.periods import WINDOWS, Window
 from runs_analytics.money.strict_json import json_integer, json_list, json_object, json_text
 from runs_analytics.vocabulary import MAX_TEXT, Dimension
 
 PriceForm = Literal["flat", "graduated", "volume", "package"]
 PRICE_FORMS: Final[tuple[PriceForm, ...]] = ("flat", "graduated", "volume", "package")
 """flat: quantity × price; graduated: each part of the quantity at its tier's price; volume: all of it at the
-price of the tier it reaches; package: whole packages of `per`, rounded up. All within one run."""
+price of the tier it reaches; package: whole packages of `per`, rounded up. Within one run, or over a period."""
 
 TIERED_FORMS: Final[tuple[PriceForm, ...]] = ("graduated", "volume")
+COUNTED_FORMS: Final[tuple[PriceForm, ...]] = ("graduated", "package")
+"""Those that may go on from run to run within a period. Volume may not: reaching a tier would change what runs
+before it cost."""
+
 MAX_TIERS: Final = 50
 MAX_MULTIPLIERS: Final = 20
 MAX_FACTOR: Final = 1_000
@@ -150,6 +155,22 @@ def check_tiers(tiers: tuple[Tier, ...], is_tiered: bool, price: Decimal) -> Non
         raise BadRequest("The last tier, and only it, has up_to null.", field="tiers")
     if any(low >= high for low, high in pairwise(whole)):
         raise BadRequest(f"The tiers end at {whole}; let each end higher than the one before.", field="tiers")
+
+
+def check_over(over: Window | None, form: PriceForm) -> None:
+    """Refuse a period that there is not, or that the form cannot be counted over.
+
+    Raises:
+        BadRequest: saying what would be right.
+    """
+    if over is None:
+        return
+    if over not in WINDOWS:
+        raise BadRequest(f"over is {over!r}; use one of: {', '.join(WINDOWS)}.", field="over", value=over)
+    if form not in COUNTED_FORMS:
+        raise BadRequest(
+            f"A {form} price cannot be counted over a {over}; use {' or '.join(COUNTED_FORMS)}.", field="over"
+        )
 
 
 def conditions_from_json(value: object) -> Conditions:

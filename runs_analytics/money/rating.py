@@ -11,17 +11,18 @@ run reported itself.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from runs_analytics.errors import BadRequest, Damaged, NotFound
 from runs_analytics.money.amounts import decimal_string, divide_half_even
+from runs_analytics.money.periods import Window
 from runs_analytics.money.price_book import (
     DURATION_S,
     RUN,
@@ -34,18 +35,15 @@ from runs_analytics.money.price_book import (
     PriceVersion,
 )
 from runs_analytics.money.price_parts import PriceForm
+from runs_analytics.money.rating_terms import NOTHING_USED, CompiledPrice, Meter, Run, Step, Term, Used
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO, NANO, NONE
 
 CostSource = Literal["reported", "list", "(none)"]
 BLOCKED: Final = "blocked"
 MINIMUM: Final = "minimum"
 TAG_PREFIX: Final = "tag:"
-MAX_PLAIN_NUMERATOR: Final = 10**18
 MAX_CACHED_MATCHES: Final = 16_384
 """Combinations of condition values remembered per version, so that odd names cannot fill the memory."""
-
-Run = Mapping[str, Any]
-"""A row of a run frame: keys of RUN_SCHEMA, absent or None where nothing is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,86 +78,8 @@ class RatingLine:
     factor: Decimal = Decimal(1)
     """Product of the multipliers that hold."""
 
-
-class Step(NamedTuple):
-    """A tier in integers."""
-
-    after: int
-    """The count up to which lower tiers go."""
-
-    numerator: int
-    flat: int
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A component in integers: amount_nano = count × numerator ÷ denominator, in lowest terms.
-
-    The count is in the smallest whole unit of the measure (see `counts_per_unit`). The limits of a
-    Component keep the numerator up to 10**18 and the denominator up to 10**30 unless a multiplier holds.
-    """
-
-    measure: str
-    count: Callable[[Run], int]
-    numerator: int
-    denominator: int
-    form: PriceForm = "flat"
-    package: int = 1
-    """Counts in a whole package."""
-
-    steps: tuple[Step, ...] = ()
-    """Tiers, from the lowest up, over the term's denominator."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether the amount is a product of 128 bits."""
-        return self.form == "flat" and self.numerator <= MAX_PLAIN_NUMERATOR
-
-    def amount_nano(self, count: int) -> int:
-        """What a count costs."""
-        if self.form == "flat":
-            return divide_half_even(count * self.numerator, self.denominator)
-        if self.form == "package":
-            return divide_half_even(-(-count // self.package) * self.numerator, self.denominator)
-        reached = [step for step in self.steps if step.after < count]
-        if self.form == "volume":
-            return (
-                divide_half_even(count * reached[-1].numerator + reached[-1].flat, self.denominator)
-                if reached
-                else 0
-            )
-        ends = [*(step.after for step in reached[1:]), count]
-        total = sum((end - s.after) * s.numerator + s.flat for s, end in zip(reached, ends, strict=False))
-        return divide_half_even(total, self.denominator)
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledPrice:
-    """A price ready to be applied."""
-
-    version: int
-    id: str
-    terms: tuple[Term, ...]
-    minimum_nano: int | None = None
-    factor: Fraction = Fraction(1)
-    """Product of the multipliers that hold, already in the terms."""
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether its amounts can be computed by the column."""
-        return self.minimum_nano is None and all(term.is_plain for term in self.terms)
-
-    def lines(self, counts: Iterable[int]) -> tuple[int, ...]:
-        """What the counts of its terms cost, in their order, and what is missing to the minimum."""
-        lines = [term.amount_nano(count) for term, count in zip(self.terms, counts, strict=True)]
-        if self.minimum_nano is not None:
-            lines.append(max(0, self.minimum_nano - sum(lines)))
-        return tuple(lines)
-
-    @property
-    def no_lines(self) -> tuple[int, ...]:
-        """The lines of a run that did nothing."""
-        return (0,) * (len(self.terms) + (self.minimum_nano is not None))
+    over: Window | None = None
+    """The period whose runs before this one the quantity goes on from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +129,8 @@ class CompiledBook:
     """Start of each version, UTC without a zone, ascending."""
 
     versions: tuple[CompiledVersion, ...]
+    counts_over_periods: bool = False
+    """Whether any price of any version does."""
 
     def at(self, started_at: datetime) -> CompiledVersion | None:
         """The version valid at a moment, aware or UTC without a zone."""
@@ -228,11 +150,17 @@ def compile_book(book: PriceBook) -> CompiledBook:
         kind=book.kind,
         starts=tuple(version.valid_from.replace(tzinfo=None) for version in book.versions),
         versions=tuple(_compile_version(version) for version in book.versions),
+        counts_over_periods=any(
+            component.over
+            for version in book.versions
+            for price in version.prices
+            for component in price.components
+        ),
     )
 
 
-def rate(book: PriceBook, run: Run, started_at: datetime) -> Rating:
-    """What the run costs by the version of the book that was valid when it started.
+def rate(book: PriceBook, run: Run, started_at: datetime, used: Used = NOTHING_USED) -> Rating:
+    """What the run costs by the version of the book that was valid when it started, after what was used before it.
 
     Raises:
         BadRequest: naming `credits` or `cost` when the amount is over a billion.
@@ -248,15 +176,47 @@ def rate(book: PriceBook, run: Run, started_at: datetime) -> Rating:
         return Rating(version.version, None, (), None)
     if run.get("status") == BLOCKED:
         return Rating(version.version, price.id, price.no_lines, 0)
-    lines = price.lines([term.count(run) for term in price.terms])
-    total_nano = sum(lines)
-    if total_nano > MAX_AMOUNT_NANO:
+    counts = [term.count(run) for term in price.terms]
+    if not compiled.counts_over_periods:
+        lines = price.lines(counts)
+        most_nano = sum(lines)
+    else:
+        meters = (price.meter(book.kind, term) for term in price.terms)
+        lines = price.lines(counts, [used.get(meter, 0) if meter else 0 for meter in meters])
+        # A run is refused or not whatever was used before it, so that it is known before its commit.
+        most_nano = price.most_nano(counts)
+    if most_nano > MAX_AMOUNT_NANO:
         raise amount_too_large(book.kind)
+    total_nano = sum(lines)
     return Rating(version.version, price.id, lines, total_nano)
 
 
-def rate_run(credits_book: PriceBook, cost_book: PriceBook, run: Run) -> dict[str, object]:
-    """Every field of RATED_SCHEMA for a run.
+def counts_over_periods(*books: PriceBook) -> bool:
+    """Whether what a run costs by these books depends on the runs before it."""
+    return any(compile_book(book).counts_over_periods for book in books)
+
+
+def metered(credits_book: PriceBook, cost_book: PriceBook, run: Run) -> dict[Meter, int]:
+    """What a run adds to each meter of the prices it meets; nothing where it did nothing or said its cost itself."""
+    found: dict[Meter, int] = {}
+    if run.get("status") == BLOCKED:
+        return found
+    for book in (credits_book, cost_book):
+        version = compile_book(book).at(run["started_at"])
+        if version is None or (book is cost_book and run.get("reported_cost_nano") is not None):
+            continue
+        price = version.match(condition_values(version, run))
+        for term in price.terms if price else ():
+            meter = price.meter(book.kind, term) if price else None
+            if meter:
+                found[meter] = term.count(run)
+    return found
+
+
+def rate_run(
+    credits_book: PriceBook, cost_book: PriceBook, run: Run, used: Used = NOTHING_USED
+) -> dict[str, object]:
+    """Every field of RATED_SCHEMA for a run, after what was used before it.
 
     The reported cost stands as it is, also on a blocked run, and carries no version, price or lines.
 
@@ -264,13 +224,13 @@ def rate_run(credits_book: PriceBook, cost_book: PriceBook, run: Run) -> dict[st
         BadRequest: naming `credits` or `cost` when the amount is over a billion.
     """
     started_at = run["started_at"]
-    credit = rate(credits_book, run, started_at)
+    credit = rate(credits_book, run, started_at, used)
     reported_cost_nano = run.get("reported_cost_nano")
     source: CostSource = "reported"
     if reported_cost_nano is not None:
         cost = Rating(None, None, (), reported_cost_nano)
     else:
-        cost = rate(cost_book, run, started_at)
+        cost = rate(cost_book, run, started_at, used)
         source = "(none)" if cost.total_nano is None else "list"
     return {
         "credits_nano": credit.total_nano,
@@ -312,6 +272,7 @@ def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: R
             amount,
             component.form,
             decimal_of_fraction(factor),
+            component.over,
         )
         for component, amount in zip(price.components, lines, strict=False)
     ]
@@ -400,7 +361,15 @@ def _compile_component(component: Component, factor: Fraction) -> Term:
         return _compile_tiers(component, factor, per, counts)
     divisor = 1 if component.form == "package" else per
     ratio = Fraction(component.price) * NANO * factor / divisor
-    return Term(measure, _counter(measure), ratio.numerator, ratio.denominator, component.form, per)
+    return Term(
+        measure,
+        _counter(measure),
+        ratio.numerator,
+        ratio.denominator,
+        component.form,
+        per,
+        over=component.over,
+    )
 
 
 def _compile_tiers(component: Component, factor: Fraction, per: int, counts: int) -> Term:
@@ -412,7 +381,8 @@ def _compile_tiers(component: Component, factor: Fraction, per: int, counts: int
         Step(after, int(ratio * denominator), int(flat * denominator))
         for after, ratio, flat in zip(afters, ratios, flats, strict=True)
     )
-    return Term(component.measure, _counter(component.measure), 0, denominator, component.form, per, steps)
+    count = _counter(component.measure)
+    return Term(component.measure, count, 0, denominator, component.form, per, steps, component.over)
 
 
 def _counter(measure: str) -> Callable[[Run], int]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from runs_analytics.errors import BadRequest
 from runs_analytics.money.price_book import (
     DURATION_S,
     RUN,
@@ -23,7 +24,8 @@ from runs_analytics.money.price_book import (
     UNIT_PREFIX,
     PriceBook,
 )
-from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, CompiledPrice, compile_book
+from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, compile_book
+from runs_analytics.money.rating_terms import CompiledPrice
 from runs_analytics.run_frame import RATED_SCHEMA
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 
@@ -47,7 +49,13 @@ class RatedFrame:
 
 
 def rate_frame(frame: pl.DataFrame, credits_book: PriceBook, cost_book: PriceBook) -> RatedFrame:
-    """Rate every row of a run frame by the versions that were valid when the runs started."""
+    """Rate every row of a run frame by the versions that were valid when the runs started.
+
+    Raises:
+        BadRequest: when a price counts over a period, whose runs before these a frame does not know.
+    """
+    for book in (credits_book, cost_book):
+        _refuse_periods(book)
     credit = _rate_by(frame, compile_book(credits_book))
     cost = _rate_by(frame, compile_book(cost_book))
     amounts = pl.DataFrame(
@@ -83,6 +91,18 @@ def rate_frame(frame: pl.DataFrame, credits_book: PriceBook, cost_book: PriceBoo
     )
     columns = rated.select(pl.col(name).cast(dtype) for name, dtype in RATED_SCHEMA.items())
     return RatedFrame(frame.hstack(columns), too_large["too_large"])
+
+
+def _refuse_periods(book: PriceBook) -> None:
+    for version in book.versions if compile_book(book).counts_over_periods else ():
+        for price in version.prices:
+            if over := next((component.over for component in price.components if component.over), None):
+                raise BadRequest(
+                    f"Price {price.id!r} of version {version.version} of the {book.kind} book counts over a "
+                    f"{over}. That is for runs that are sent; files and re-rates need prices within one run.",
+                    field="over",
+                    value=over,
+                )
 
 
 def _rate_by(frame: pl.DataFrame, book: CompiledBook) -> pl.DataFrame:

@@ -131,10 +131,11 @@ def _price(line: RatingLine) -> str:
     if line.measure == MINIMUM:
         return f"up to {fmt.exact(line.price)} a run"
     times = "" if line.factor == 1 else f" × {fmt.exact(line.factor)}"
+    over = "" if line.over is None else f", counted over the {line.over}"
     if line.form in TIERED_FORMS:
-        return f"{line.form} tiers per {_per(line)}{times}"
+        return f"{line.form} tiers per {_per(line)}{over}{times}"
     whole = " begun" if line.form == "package" else ""
-    return f"{fmt.exact(line.price)} per {_per(line)}{whole}{times}"
+    return f"{fmt.exact(line.price)} per {_per(line)}{whole}{over}{times}"
 
 
 def _per(line: RatingLine) -> str:

@@ -4,6 +4,7 @@ from alembic import context
 
 from runs_analytics.control import (  # noqa: F401
     schema_audit,
+    schema_counters,
     schema_limits,
     schema_people,
     schema_plans,
