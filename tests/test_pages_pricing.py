@@ -93,6 +93,24 @@ def test_the_calculator_rates_as_runs_are_rated(stores: Stores) -> None:
     assert (cards(later)["Credits"], cards(later)["Their value"]) == ("3.0", "$0.06")
 
 
+def test_the_calculator_asks_what_a_price_over_a_period_goes_on_from(stores: Stores) -> None:
+    tiers = [{"up_to": 1_000, "price": "1"}, {"up_to": None, "price": "0.5"}]
+    monthly = {"measure": "input_tokens", "per": 1_000, "form": "graduated", "tiers": tiers, "over": "month"}
+    prices = [{"id": "llm", "components": [monthly]}]
+    stores.add_price_version(
+        SCOPE, "credits", PriceVersion.from_json(DEARER | {"version": 3, "prices": prices})
+    )
+    app = open_page("pricing", part="calculator", version="3")
+    assert not app.exception
+    assert app.dataframe[0].value["Credits"].tolist() == ["1", "1"]
+    used = app.number_input(key="calculator_used_month_input_tokens")
+    assert used.label == "Input tokens already used this month"
+    used.set_value(500).run()
+    assert app.dataframe[0].value["Credits"].tolist() == ["0.75", "0.75"]
+    used.set_value(10**12).run()
+    assert app.dataframe[0].value["Credits"].tolist() == ["0.5", "0.5"]
+
+
 def test_a_re_rate_is_previewed_then_posted(stores: Stores) -> None:
     selection = Selection(date(2026, 11, 1), date(2026, 11, 5), "Europe/Berlin")
     version = rerating.version_of(stores.books(SCOPE), "credits", 2)

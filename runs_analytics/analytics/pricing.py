@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from runs_analytics.control.prices import list_price_versions
 from runs_analytics.control.rerates import StoredLine, StoredRerate, lines_of, list_rerates
+from runs_analytics.money.periods import Window
 from runs_analytics.money.price_book import BookKind, PriceBook, PriceVersion
-from runs_analytics.money.rating import rate_run
+from runs_analytics.money.rating import counts_per_unit, metered, rate_run
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import NONE
+
+_NOTHING: Final[Mapping[tuple[str, Window], int]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ def editions(stores: Stores, scope: Scope, kind: BookKind) -> tuple[Edition, ...
 
 
 def would_cost(
-    credits_version: PriceVersion | None, cost_version: PriceVersion | None, run: Mapping[str, Any]
+    credits_version: PriceVersion | None,
+    cost_version: PriceVersion | None,
+    run: Mapping[str, Any],
+    used_before: Mapping[tuple[str, Window], int] = _NOTHING,
 ) -> dict[str, Any]:
     """The row of a run that these versions rate, whenever they are valid: its fields and those of RATED_SCHEMA.
 
@@ -63,6 +69,7 @@ def would_cost(
         credits_version: None: there is none.
         cost_version: None: there is none.
         run: fields of RUN_SCHEMA that are known.
+        used_before: whole units by measure and period that earlier runs of its prices used; 0 where left out.
     """
     found = [version for version in (credits_version, cost_version) if version]
     row = {
@@ -79,7 +86,11 @@ def would_cost(
         PriceBook("credits", (credits_version,) if credits_version else ()),
         PriceBook("cost", (cost_version,) if cost_version else ()),
     )
-    return row | rate_run(*books, row)
+    used = {
+        meter: used_before.get((meter.measure, meter.over), 0) * counts_per_unit(meter.measure)
+        for meter in metered(*books, row)
+    }
+    return row | rate_run(*books, row, used)
 
 
 def rerates(stores: Stores, scope: Scope) -> list[tuple[StoredRerate, tuple[StoredLine, ...]]]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from runs_analytics.control.bulk import insert_into, write_rows
 from runs_analytics.control.claims import (
     ClaimedRun,
     ImportedRuns,
@@ -28,6 +29,8 @@ from runs_analytics.scope import Scope
 
 PENDING_BYTES: Final = 67_108_864
 """Most bytes of bodies that one look at the inbox returns, so that a backlog never fills the memory."""
+
+_ADD: Final = insert_into(inbox)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +98,14 @@ def claim_and_append(
         return Appended(None, tuple(verdicts))
     seq = next_seq(connection)
     record_claims(connection, scope, stored, seq, claimed=claimed.keys())
-    connection.execute(
-        sa.insert(inbox),
-        {
-            "seq": seq,
-            "account": scope.account,
-            "received_at_us": microseconds(received_at),
-            "runs": len(stored),
-            "body": body(verdicts),
-        },
-    )
+    row = {
+        "seq": seq,
+        "account": scope.account,
+        "received_at_us": microseconds(received_at),
+        "runs": len(stored),
+        "body": body(verdicts),
+    }
+    write_rows(connection, _ADD, [row])
     return Appended(seq, tuple(verdicts))
 
 

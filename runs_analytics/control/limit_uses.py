@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from runs_analytics.control.bulk import update_by_key, write_rows
 from runs_analytics.control.schema_limits import crossings, limit_uses, overruns
 from runs_analytics.control.usage_days import UsageDays
 from runs_analytics.errors import Damaged
@@ -20,6 +21,17 @@ Key = tuple[str, str, date]
 """Id of a limit, value, first day of the window."""
 
 OverrunKind = Literal["unauthorized", "above_hold", "before_limit"]
+
+_KEY: Final = ("account", "limit_id", "value", "first_day")
+_FIND: Final = sa.select(limit_uses.c.overrun_nano, limit_uses.c.crossed_percent).where(
+    *(limit_uses.c[name] == sa.bindparam(name) for name in _KEY)
+)
+_COUNT: Final = (
+    sa.select(sa.func.count())
+    .select_from(overruns)
+    .where(*(overruns.c[name] == sa.bindparam(name) for name in _KEY))
+)
+_UPDATE: Final = update_by_key(limit_uses, ("overrun_nano", "crossed_percent"))
 
 
 @dataclass
@@ -97,11 +109,11 @@ class LimitUses:
         fresh = [row for row, is_stored in zip(rows, stored, strict=True) if not is_stored]
         if fresh:
             self._connection.execute(sa.insert(limit_uses), fresh)
-        for row, is_stored in zip(rows, stored, strict=True):
-            if is_stored:
-                names = ("account", "limit_id", "value", "first_day")
-                is_row = (limit_uses.c[name] == row[name] for name in names)
-                self._connection.execute(sa.update(limit_uses).where(*is_row).values(row))
+        write_rows(
+            self._connection,
+            _UPDATE,
+            [row for row, is_stored in zip(rows, stored, strict=True) if is_stored],
+        )
         if self._overruns:
             self._connection.execute(sa.insert(overruns), self._overruns)
         if self._crossings:
@@ -115,22 +127,13 @@ class LimitUses:
         return key, kept
 
     def _read(self, key: Key) -> _Kept:
-        row = self._connection.execute(
-            sa.select(limit_uses.c.overrun_nano, limit_uses.c.crossed_percent).where(
-                *self._is(limit_uses, key)
-            )
-        ).one_or_none()
+        row = self._connection.execute(_FIND, self._row(key)).one_or_none()
         if row is None:
             return _Kept()
         items = 0
         if row.overrun_nano:
-            count = sa.select(sa.func.count()).select_from(overruns).where(*self._is(overruns, key))
-            items = self._connection.execute(count).scalar_one()
+            items = self._connection.execute(_COUNT, self._row(key)).scalar_one()
         return _Kept(row.overrun_nano, row.crossed_percent, items, is_stored=True)
-
-    def _is(self, table: sa.Table, key: Key) -> tuple[sa.ColumnElement[bool], ...]:
-        names = ("account", "limit_id", "value", "first_day")
-        return tuple(table.c[n] == v for n, v in zip(names, (self._scope.account, *key), strict=True))
 
     def _overrun(
         self, key: Key, kept: _Kept, limit: Limit, kind: OverrunKind, run: Settling | None, amount_nano: int

@@ -14,16 +14,20 @@ _CONTROL_VERSION = "control_version"
 CHANGED: Final = "runs_changed"
 """Where a connection notes that its transaction changes what others remember."""
 
+# Built once: these run for every request that stores runs.
+_FIND: Final = sa.select(meta.c.value).where(meta.c.name == sa.bindparam("name_"))
+_SET: Final = sa.update(meta).where(meta.c.name == sa.bindparam("name_")).values(value=sa.bindparam("value_"))
+
 
 def get_meta(connection: sa.Connection, name: str) -> str | None:
     """The value of that name, or None."""
-    found: str | None = connection.execute(sa.select(meta.c.value).where(meta.c.name == name)).scalar()
+    found: str | None = connection.execute(_FIND, {"name_": name}).scalar()
     return found
 
 
 def set_meta(connection: sa.Connection, name: str, value: str) -> None:
     """Store a value, replacing any of that name."""
-    changed = connection.execute(sa.update(meta).where(meta.c.name == name).values(value=value))
+    changed = connection.execute(_SET, {"name_": name, "value_": value})
     if changed.rowcount == 0:
         connection.execute(sa.insert(meta).values(name=name, value=value))
 

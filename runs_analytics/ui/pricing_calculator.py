@@ -11,6 +11,7 @@ from runs_analytics.analytics.pricing import Edition
 from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.exports.document import Column
 from runs_analytics.money.amounts import decimal_string
+from runs_analytics.money.periods import Window
 from runs_analytics.money.price_book import (
     BOOK_KINDS,
     DURATION_S,
@@ -35,6 +36,7 @@ from runs_analytics.vocabulary import NANO, NONE, QUANTITIES
 
 _ALWAYS_ASKED: Final = ("input_tokens", "output_tokens", "cached_tokens")
 _MOST: Final = 10**12
+_THIS: Final[dict[Window, str]] = {"day": "today", "week": "this week", "month": "this month"}
 _STARTED_WITH: Final = {"input_tokens": 1_000, "output_tokens": 500, DURATION_S: 10}
 
 
@@ -51,8 +53,10 @@ def show(view: View) -> Shown:
     asked, answered = parts.halves()
     with asked:
         parts.title_row("The run")
-        run = _form([version for version in (chosen, cost) if version])
-    row = pricing.would_cost(chosen, cost, run)
+        versions = [version for version in (chosen, cost) if version]
+        run = _form(versions)
+        used_before = _used_before(versions)
+    row = pricing.would_cost(chosen, cost, run, used_before)
     cards = _cards(view, row, chosen)
     tables = [_lines(view, "credits", chosen, row), _lines(view, "cost", cost, row)]
     with answered:
@@ -104,6 +108,25 @@ def _form(versions: list[PriceVersion]) -> dict[str, Any]:
             else:
                 run[measure] = amount
     return run
+
+
+def _used_before(versions: list[PriceVersion]) -> dict[tuple[str, Window], int]:
+    """What earlier runs used in the period, asked for each measure that a price counts over one."""
+    components = [c for version in versions for price in version.prices for c in price.components]
+    counted = sorted({(one.measure, one.over) for one in components if one.over})
+    used: dict[tuple[str, Window], int] = {}
+    if not counted:
+        return used
+    with st.grid(2, min_column_width=150, gap="small"):
+        for measure, over in counted:
+            used[measure, over] = st.number_input(
+                f"{measure_title(measure)} already used {_THIS[over]}",
+                min_value=0,
+                max_value=_MOST,
+                value=0,
+                key=f"calculator_used_{over}_{measure}",
+            )
+    return used
 
 
 def _measures(versions: list[PriceVersion]) -> list[str]:
