@@ -53,6 +53,7 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
         ("body", "ceiling"),
+        ("header", "If-Match"),
     }
 )
 """Inputs that name nothing: choices, amounts, moments, and free texts that are only kept."""
@@ -211,6 +212,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
     "delete_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
     "get_limits": lambda t: Call(),
+    "get_limit": lambda t: Call({"limit_id": _new_limit(t)}),
     "put_limit": lambda t: Call({"limit_id": t.fresh("limit")}, body=_limit(t)),
     "delete_limit": lambda t: Call({"limit_id": _new_limit(t)}),
     "get_usage": _filtered,
@@ -229,6 +231,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
     "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
     "list_people": lambda t: Call(),
+    "get_person": lambda t: Call({"person": _new_person(t)}),
     "set_role": lambda t: Call(
         {"person": _new_person(t)}, body={"role": "member", "member": t.named("member")}
     ),

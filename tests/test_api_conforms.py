@@ -19,8 +19,9 @@ from runs_analytics.api.access import ACCESS
 
 CASES: Final = int(os.environ.get("RUNS_TEST_SCHEMATHESIS", "2000"))
 ASKED: Final[Counter[str]] = Counter()
-UNDERSTOOD: Final = ["2xx", "304", "402", "404", "409", "422", "429"]
-"""Answers to a request of the right form: 400 says that it is not, 422 that what it says breaks a rule."""
+UNDERSTOOD: Final = ["2xx", "304", "402", "404", "409", "412", "422", "429"]
+"""Answers to a request of the right form: 400 says that it is not, 422 that what it says breaks a rule, 412
+that what it changes is not as `If-Match` says."""
 
 
 class Served:

@@ -32,7 +32,7 @@ MANAGING = {"person: owner", "person: admin", "key: admin"}
 WHO: dict[str, set[str]] = {
     "post_runs": SENDING,
     **dict.fromkeys(("post_authorization", "get_authorization", "delete_authorization"), ASKING),
-    "get_limits": EVERYONE - {"person: member"},
+    **dict.fromkeys(("get_limits", "get_limit"), EVERYONE - {"person: member"}),
     **dict.fromkeys(("put_limit", "delete_limit"), MONEY),
     **dict.fromkeys(("list_runs", "get_run", "export_runs"), READING),
     **dict.fromkeys(("get_usage", "get_usage_by", "get_usage_over_time", "list_members"), READING),
@@ -40,7 +40,7 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),
     **dict.fromkeys(("add_price_version", "put_plan"), MONEY),
-    **dict.fromkeys(("list_people", "list_invitations"), MONEY),
+    **dict.fromkeys(("list_people", "get_person", "list_invitations"), MONEY),
     **dict.fromkeys(("set_role", "remove_person", "invite", "revoke_invitation"), MANAGING),
     **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
 }

@@ -29,6 +29,7 @@ PROBLEMS: Final = {
     403: "The key may not do it.",
     404: "There is none, or it is another account's.",
     409: "It contradicts what is there.",
+    412: "It is not as `If-Match` asks; nothing was changed.",
     413: "The body is over a limit.",
     415: "The content type or encoding is not read.",
     422: "Every part is of its form, but together they make no sense.",
@@ -83,14 +84,18 @@ def list_of(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def described(
-    summary: str, answer: Mapping[str, Any], *, acts: bool = False, status: int = 200
+    summary: str,
+    answer: Mapping[str, Any],
+    *,
+    acts: bool = False,
+    matches: bool = False,
+    status: int = 200,
 ) -> dict[str, Any]:
-    """What a route's decorator takes: its summary, answer and problems."""
+    """What a route's decorator takes: its summary, answer and problems; `matches` when it heeds `If-Match`."""
     done = {"description": "Done.", "content": {JSON_TYPE: {"schema": dict(answer)}}}
     problem = {MEDIA_TYPE: {"schema": problem_schema()}}
-    problems = {
-        code: {"description": PROBLEMS[code], "content": problem} for code in sorted(_ACT if acts else _READ)
-    }
+    codes = (*(_ACT if acts else _READ), *((412,) if matches else ()))
+    problems = {code: {"description": PROBLEMS[code], "content": problem} for code in sorted(codes)}
     unchanged = {} if acts else {304: {"description": "As the client has it."}}
     return {
         "summary": summary,

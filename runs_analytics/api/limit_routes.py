@@ -13,8 +13,11 @@ from runs_analytics.api.authentication import scope_of
 from runs_analytics.api.bodies import json_body
 from runs_analytics.api.description import JSON_TYPE
 from runs_analytics.api.problems import MEDIA_TYPE, problem_schema, understood
+from runs_analytics.api.route import tagged
 from runs_analytics.api.runtime import Runtime
-from runs_analytics.control.limits import limit_statuses, remove_limit, set_limit
+from runs_analytics.api.tags import IfMatch, require_match, tag_of
+from runs_analytics.control.limits import find_limit, limit_statuses, list_limits, remove_limit, set_limit
+from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.bodies import ExactNumber
 from runs_analytics.ingest.event_fields import AMOUNT
@@ -29,6 +32,7 @@ from runs_analytics.money.limits import (
     Limit,
 )
 from runs_analytics.money.periods import WINDOWS
+from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_TEXT
 
@@ -37,6 +41,7 @@ _PROBLEMS: Final = {
     401: "The key is missing, unknown, expired or revoked.",
     403: "The key may not do it.",
     404: "There is no such limit.",
+    412: "The limit is not as `If-Match` asks; nothing was changed.",
     413: "The body is over a limit.",
     415: "The content type or encoding is not read.",
     422: "The limit breaks a rule; the problem names the field.",
@@ -91,33 +96,51 @@ def limits_router(runtime: Runtime) -> APIRouter:
         scope = await scope_of(runtime, request)
         return _json({"limits": await asyncio.to_thread(_statuses, runtime, scope)})
 
+    @router.get(
+        "/v1/limits/{limit_id}",
+        summary="One limit, with the tag that a change of it may ask for",
+        responses=_responses(200, 304, 400, 401, 403, 404, 503),
+        openapi_extra=security,
+    )
+    async def get_limit(request: Request, limit_id: LimitId) -> Response:
+        scope = await scope_of(runtime, request)
+        return tagged(request, _shown(await asyncio.to_thread(_one, runtime, scope, limit_id)))
+
     @router.put(
         "/v1/limits/{limit_id}",
         summary="Put a limit up, or change the one of that id",
-        responses=_responses(200, 400, 401, 403, 404, 413, 415, 422, 503, 507),
+        responses=_responses(200, 400, 401, 403, 404, 412, 413, 415, 422, 503, 507),
         openapi_extra={
             **security,
             "requestBody": {"required": True, "content": {JSON_TYPE: {"schema": _SCHEMA}}},
         },
     )
-    async def put_limit(request: Request, limit_id: LimitId) -> Response:
+    async def put_limit(request: Request, limit_id: LimitId, if_match: IfMatch = "") -> Response:
         scope = await scope_of(runtime, request)
         limit = _limit(limit_id, await json_body(request))
-        job = runtime.control.submit(lambda c: set_limit(c, scope, limit, now=runtime.clock()))
+
+        def act(connection: Connection) -> Limit:
+            _require_seen(connection, scope, limit_id, if_match)
+            return set_limit(connection, scope, limit, now=runtime.clock())
+
         with understood():
-            return _json(limit_json(await asyncio.wrap_future(job)))
+            return _shown(await asyncio.wrap_future(runtime.control.submit(act)))
 
     @router.delete(
         "/v1/limits/{limit_id}",
         summary="Take a limit away; what it refused stays on record",
         status_code=204,
-        responses=_responses(400, 401, 403, 404, 503, 507),
+        responses=_responses(400, 401, 403, 404, 412, 503, 507),
         openapi_extra=security,
     )
-    async def delete_limit(request: Request, limit_id: LimitId) -> Response:
+    async def delete_limit(request: Request, limit_id: LimitId, if_match: IfMatch = "") -> Response:
         scope = await scope_of(runtime, request)
-        job = runtime.control.submit(lambda c: remove_limit(c, scope, limit_id, now=runtime.clock()))
-        await asyncio.wrap_future(job)
+
+        def act(connection: Connection) -> None:
+            _require_seen(connection, scope, limit_id, if_match)
+            remove_limit(connection, scope, limit_id, now=runtime.clock())
+
+        await asyncio.wrap_future(runtime.control.submit(act))
         return Response(status_code=204)
 
     return router
@@ -126,6 +149,18 @@ def limits_router(runtime: Runtime) -> APIRouter:
 def _statuses(runtime: Runtime, scope: Scope) -> list[dict[str, Any]]:
     with runtime.control.read() as connection:
         return [status_json(one) for one in limit_statuses(connection, scope, now=runtime.clock())]
+
+
+def _one(runtime: Runtime, scope: Scope, limit_id: str) -> Limit:
+    with runtime.control.read() as connection:
+        return find_limit(connection, scope, limit_id)
+
+
+def _require_seen(connection: Connection, scope: Scope, limit_id: str, if_match: str) -> None:
+    """Refuse to change a limit that is not as `If-Match` asks; without the right, a scope learns nothing by it."""
+    require(scope, "limits.manage")
+    present = (one for one in list_limits(connection, scope) if one.id == limit_id)
+    require_match(if_match, next(map(limit_json, present), None))
 
 
 def _limit(limit_id: str, body: dict[str, Any]) -> Limit:
@@ -194,6 +229,13 @@ def _amount_nano(value: object) -> int:
     return to_nano(text, "amount")  # type: ignore[arg-type]
 
 
+def _shown(limit: Limit) -> Response:
+    body = limit_json(limit)
+    made = _json(body)
+    made.headers["ETag"] = tag_of(body)
+    return made
+
+
 def _json(body: dict[str, Any]) -> Response:
     return Response(orjson.dumps(body), media_type=JSON_TYPE)
 
@@ -201,7 +243,8 @@ def _json(body: dict[str, Any]) -> Response:
 def _responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     done = {"description": "As it stands.", "content": {JSON_TYPE: {"schema": {"type": "object"}}}}
     problem = {MEDIA_TYPE: {"schema": problem_schema()}}
+    good: dict[int, dict[str, Any]] = {200: done, 304: {"description": "As the client has it."}}
     return {
-        status: done if status == 200 else {"description": _PROBLEMS[status], "content": problem}
+        status: good.get(status) or {"description": _PROBLEMS[status], "content": problem}
         for status in statuses
     }

@@ -23,11 +23,13 @@ from runs_analytics.api.answers import (
 )
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
+from runs_analytics.api.tags import IfMatch, require_match, tag_of
 from runs_analytics.control import invitations, people
 from runs_analytics.control.invitations import Invitation
 from runs_analytics.control.people import Membership
 from runs_analytics.control.writer import Connection
 from runs_analytics.roles import PERSON_ROLES
+from runs_analytics.scope import Scope
 
 _PERSON: Final[dict[str, Any]] = {
     "id": TEXT,
@@ -87,27 +89,58 @@ def people_router(serving: Serving) -> APIRouter:
 
         return answer({"people": [_person(one) for one in await run(ask)]})
 
+    @router.get(
+        "/v1/people/{person}",
+        **described("Someone, with the tag that a change may ask for", shape(**_PERSON)),
+    )
+    async def get_person(request: Request, person: PersonId) -> Response:
+        def ask() -> Membership:
+            with control.read() as connection:
+                return people.get_membership(connection, asker(request), person)
+
+        return _shown(_person(await run(ask)))
+
+    _add_changes(router, serving)
+    _add_invitations(router, serving)
+    return router
+
+
+def _add_changes(router: APIRouter, serving: Serving) -> None:
     @router.put(
         "/v1/people/{person}",
-        **described("Give someone another role, from their next page on", shape(**_PERSON), acts=True),
+        **described(
+            "Give someone another role, from their next page on", shape(**_PERSON), acts=True, matches=True
+        ),
     )
-    async def set_role(request: Request, person: PersonId, body: RoleChange) -> Response:
+    async def set_role(
+        request: Request, person: PersonId, body: RoleChange, if_match: IfMatch = ""
+    ) -> Response:
         scope, now = asker(request), serving.runtime.clock()
-        return await _done(
-            serving,
-            lambda c: _person(people.set_role(c, scope, person, body.role, now, member=body.member)),
-        )
+
+        def act(connection: Connection) -> dict[str, Any]:
+            _require_seen(connection, scope, person, if_match)
+            return _person(people.set_role(connection, scope, person, body.role, now, member=body.member))
+
+        with understood():
+            return _shown(await asyncio.wrap_future(serving.runtime.control.submit(act)))
 
     @router.delete(
         "/v1/people/{person}",
-        **described("Take someone out of the account, from their next page on", shape(**_PERSON), acts=True),
+        **described(
+            "Take someone out of the account, from their next page on",
+            shape(**_PERSON),
+            acts=True,
+            matches=True,
+        ),
     )
-    async def remove_person(request: Request, person: PersonId) -> Response:
+    async def remove_person(request: Request, person: PersonId, if_match: IfMatch = "") -> Response:
         scope, now = asker(request), serving.runtime.clock()
-        return await _done(serving, lambda c: _person(people.remove_person(c, scope, person, now)))
 
-    _add_invitations(router, serving)
-    return router
+        def act(connection: Connection) -> dict[str, Any]:
+            _require_seen(connection, scope, person, if_match)
+            return _person(people.remove_person(connection, scope, person, now))
+
+        return await _done(serving, act)
 
 
 def _add_invitations(router: APIRouter, serving: Serving) -> None:
@@ -167,6 +200,16 @@ async def _done(
 ) -> Response:
     with understood():
         return answer(await asyncio.wrap_future(serving.runtime.control.submit(act)), status)
+
+
+def _require_seen(connection: Connection, scope: Scope, person: str, if_match: str) -> None:
+    require_match(if_match, _person(people.get_membership(connection, scope, person)))
+
+
+def _shown(person: dict[str, Any]) -> Response:
+    made = answer(person)
+    made.headers["ETag"] = tag_of(person)
+    return made
 
 
 def _person(one: Membership) -> dict[str, Any]:

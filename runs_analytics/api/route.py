@@ -59,7 +59,7 @@ def guarded(runtime: Runtime, rates: RateLimits) -> type[APIRoute]:
                 except RequestValidationError as problem:
                     answer = problem_response(invalid(problem))
                 answer.headers.update(allowance.headers)
-                return await _packed(request, _tagged(request, answer))
+                return await _packed(request, tagged(request, answer))
 
             return handle
 
@@ -98,13 +98,13 @@ def _admit(scope: Scope, permission: Permission, allowance: Allowance) -> None:
     require(scope, permission)
 
 
-def _tagged(request: Request, answer: Response) -> Response:
-    """The answer with a tag of its content, or 304 when the client has that content."""
+def tagged(request: Request, answer: Response) -> Response:
+    """The answer with its own tag or one of its content, or 304 when the client has that content."""
     body = getattr(answer, "body", b"")
     if request.method != "GET" or answer.status_code != HTTPStatus.OK or not body:
         return answer
     # Weak: the same content travels compressed or plain.
-    tag = f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
+    tag = answer.headers.get("ETag") or f'W/"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     has = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
     if tag.removeprefix("W/") in has or "*" in has:

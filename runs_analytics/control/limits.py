@@ -143,8 +143,10 @@ def find_limit(connection: sa.Connection, scope: Scope, limit_id: str) -> Limit:
     """The limit of that id.
 
     Raises:
+        NotAllowed: when the scope may not see limits.
         NotFound: when the account has no such limit.
     """
+    roles.require(scope, "limits.read")
     found = next((limit for limit in list_limits(connection, scope) if limit.id == limit_id), None)
     if found is None:
         raise NotFound(f"There is no limit {limit_id!r}.", field="id", value=limit_id)
