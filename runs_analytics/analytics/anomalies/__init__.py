@@ -1,0 +1,1 @@
+"""What is unusual in a series, judged only by what came before."""
