@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -74,8 +75,15 @@ def uploaded(name: str, content: bytes) -> AppTest:
 
 
 def press(app: AppTest, label: str) -> AppTest:
+    """The page after a button, once what it started in the background has ended."""
     (button,) = (b for b in app.button if b.label == label)
-    return button.click().run()
+    app = button.click().run()
+    for _ in range(200):
+        if not app.get("progress"):
+            break
+        time.sleep(0.1)
+        app = app.run()
+    return app
 
 
 def metrics(app: AppTest) -> dict[str, str]:

@@ -55,7 +55,10 @@ PersonId = Annotated[
     Path(min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f/]+$", description="Id or e-mail address."),
 ]
 InvitationId = Annotated[str, Path(pattern=r"^inv_[0-9a-f]{12}$")]
-Email = Annotated[str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,189}$")]
+Email = Annotated[
+    str,
+    Field(min_length=3, max_length=254, pattern=r"^[^@\x00-\x20\x7f]{1,64}@[^@\x00-\x20\x7f]{1,189}$"),
+]
 
 
 class RoleChange(Given):
