@@ -45,7 +45,7 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)
 ADMIN = Scope("acme", "test")
 DAY = timedelta(days=1)
 A_DAY_S = 86_400
-"""No hold ends while the clients ask."""
+"""The longest that a hold may last."""
 
 UTC_ZONE = zone_named("UTC")
 
@@ -127,7 +127,7 @@ class Office:
 
     def check_end(self) -> None:
         """Once every hold is over nothing is held, and limits, overruns, ledger and usage agree."""
-        self.clock.skip(3_600)
+        self.clock.skip(A_DAY_S)
         now = self.clock()
         self.control.write(lambda c: expire_holds(c, ADMIN, now=now))
         with self.control.read() as connection:
@@ -192,7 +192,7 @@ def test_of_equal_requests_exactly_as_many_start_as_there_is_room_for(
     room, each = AUTHORIZATIONS // 5, AUTHORIZATIONS // CLIENTS
     cap = Limit("cap", "account", "", "month", "credits", room * 3 * NANO, True)
     with ControlStore.open(tmp_path / "data", control_url) as control:
-        # Hours before midnight, so that no second month brings room.
+        # Hours before midnight, so that no second month brings room; and no hold ends while clients ask.
         office = Office(control, [cap], Clock(BEFORE_MIDNIGHT - timedelta(hours=20)))
 
         async def client(number: int) -> None:
