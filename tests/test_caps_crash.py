@@ -38,11 +38,15 @@ REQUESTS = int(os.environ.get("RUNS_TEST_AUTHORIZATIONS", "5000")) // 5
 CLIENTS = 200
 KILLS = 3
 TTL_S = 4
-CAPS = {("account", ""): REQUESTS * 5, ("team", "red"): REQUESTS * 2, ("member", "m1"): REQUESTS // 2}
-"""Credits a month."""
+CAPS: tuple[Limit, ...] = (
+    Limit("account-month", "account", "", "month", "credits", REQUESTS * 6 * NANO, True),
+    Limit("account-day", "account", "", "day", "credits", REQUESTS * 5 * NANO, True),
+    Limit("team-month", "team", "red", "month", "credits", REQUESTS * 2 * NANO, True),
+    Limit("each-member", "member", None, "day", "credits", REQUESTS // 2 * NANO, True),
+)
 
-USED = "SELECT dimension, value, credits_nano, held_credits_nano FROM usage_days"
-OVERRUN = "SELECT limit_id, overrun_nano FROM limit_uses"
+USED = "SELECT dimension, value, day, credits_nano, held_credits_nano FROM usage_days"
+OVERRUN = "SELECT limit_id, value, first_day, overrun_nano FROM limit_uses"
 
 
 class Watcher(threading.Thread):
@@ -72,14 +76,17 @@ class Watcher(threading.Thread):
             return db.execute(USED).fetchall(), db.execute(OVERRUN).fetchall()
 
     def look(self, used: list[Any], overrun: list[Any]) -> None:
-        over = {limit_id: int(nano) for limit_id, nano in overrun}
-        for (dimension, value), cap in CAPS.items():
-            rows = [row for row in used if row[:2] == (dimension, value)]
-            settled, held = (sum(int(row[place]) for row in rows) for place in (2, 3))
-            if settled - over.get(dimension, 0) + held > cap * NANO:
-                self.exceeded.append(
-                    f"{dimension} {value}: {settled} - {over.get(dimension, 0)} + {held} > {cap}"
-                )
+        past = {(limit_id, value, str(day)): int(nano) for limit_id, value, day, nano in overrun}
+        for cap in CAPS:
+            counted: dict[tuple[str, str, str], int] = {}
+            for dimension, value, day, settled, held in used:
+                if dimension == cap.dimension and cap.value in (None, value):
+                    first_day = str(day) if cap.window == "day" else f"{str(day)[:7]}-01"
+                    key = cap.id, value, first_day
+                    counted[key] = counted.get(key, 0) + int(settled) + int(held)
+            for key, nano in counted.items():
+                if nano - past.get(key, 0) > cap.amount_nano:
+                    self.exceeded.append(f"{key}: {nano} - {past.get(key, 0)} > {cap.amount_nano}")
         self.looks += 1
 
 
@@ -90,8 +97,7 @@ def prepare(data_dir: Path, url: str) -> None:
     with Stores.open(Settings(data_dir, control_url=url), system_clock()) as stores:
         stores.control.write(lambda c: create_account(c, ACME, now=now))
         stores.add_price_version(ACME, "credits", PriceVersion(1, now - timedelta(days=90), (price,)))
-        for (dimension, value), cap in CAPS.items():
-            limit = Limit(dimension, dimension, value, "month", "credits", cap * NANO, True)  # type: ignore[arg-type]
+        for limit in CAPS:
             stores.control.write(lambda c, one=limit: set_limit(c, ACME, one, now=now))
 
 
@@ -118,6 +124,8 @@ async def client(http: httpx.AsyncClient, number: int, answers: dict[str, int]) 
             "team": dice.choice(["red", "blue"]),
             "member": f"m{turn % 7}",
         }
+        if dice.random() < 0.05:
+            await send(http, {**run, "id": f"{run_id}-unasked"}, dice.randint(1, 20))
         found = await answer(
             http, "POST", "/api/v1/authorizations", json={**run, "output_tokens": tokens, "ttl_s": TTL_S}
         )
@@ -134,18 +142,16 @@ async def client(http: httpx.AsyncClient, number: int, answers: dict[str, int]) 
             case 1:
                 """Abandoned."""
             case _:
-                used = tokens + dice.randint(-tokens, 10)
-                now = datetime.now(UTC).isoformat()
-                body = {
-                    **run,
-                    "output_tokens": used,
-                    "status": "succeeded",
-                    "started_at": now,
-                    "duration_ms": 1,
-                }
-                sent = await answer(http, "POST", "/api/v1/runs", json=body)
-                assert sent.status_code == 200, sent.text
-                assert sent.json()["status"] in ("accepted", "duplicate"), sent.text
+                await send(http, run, tokens + dice.randint(-tokens, 10))
+
+
+async def send(http: httpx.AsyncClient, run: dict[str, Any], tokens: int) -> None:
+    """Send a run that is over."""
+    now = datetime.now(UTC).isoformat()
+    over = {"output_tokens": tokens, "status": "succeeded", "started_at": now, "duration_ms": 1}
+    sent = await answer(http, "POST", "/api/v1/runs", json=run | over)
+    assert sent.status_code == 200, sent.text
+    assert sent.json()["status"] in ("accepted", "duplicate"), sent.text
 
 
 @pytest.fixture
@@ -185,7 +191,7 @@ def test_caps_hold_through_kills(server: Server, control_url: str, tmp_path: Pat
     watcher.join()
     assert watcher.exceeded == []
     assert watcher.looks > KILLS
-    assert {int(row[3]) for row in used} == {0}, "holds leaked past their time"
+    assert {int(row[4]) for row in used} == {0}, "holds leaked past their time"
     assert {200, 429} <= set(answers.values())
     assert len(answers) == REQUESTS // CLIENTS * CLIENTS
     server.verified()

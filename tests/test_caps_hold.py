@@ -44,6 +44,9 @@ BEFORE_MIDNIGHT = datetime(2026, 11, 30, 23, 59, 58, tzinfo=UTC)
 
 ADMIN = Scope("acme", "test")
 DAY = timedelta(days=1)
+A_DAY_S = 86_400
+"""The longest that a hold may last."""
+
 UTC_ZONE = zone_named("UTC")
 
 
@@ -124,7 +127,7 @@ class Office:
 
     def check_end(self) -> None:
         """Once every hold is over nothing is held, and limits, overruns, ledger and usage agree."""
-        self.clock.skip(3_600)
+        self.clock.skip(A_DAY_S)
         now = self.clock()
         self.control.write(lambda c: expire_holds(c, ADMIN, now=now))
         with self.control.read() as connection:
@@ -189,12 +192,12 @@ def test_of_equal_requests_exactly_as_many_start_as_there_is_room_for(
     room, each = AUTHORIZATIONS // 5, AUTHORIZATIONS // CLIENTS
     cap = Limit("cap", "account", "", "month", "credits", room * 3 * NANO, True)
     with ControlStore.open(tmp_path / "data", control_url) as control:
-        # Hours before midnight, so that no second month brings room.
+        # Hours before midnight, so that no second month brings room; and no hold ends while clients ask.
         office = Office(control, [cap], Clock(BEFORE_MIDNIGHT - timedelta(hours=20)))
 
         async def client(number: int) -> None:
             for turn in range(each):
-                await office.ask(f"{number}-{turn}", 3)
+                await office.ask(f"{number}-{turn}", 3, ttl_s=A_DAY_S)
 
         asyncio.run(together(client))
         assert office.answers == {"open": room, "refused": each * CLIENTS - room}

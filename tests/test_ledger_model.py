@@ -19,7 +19,7 @@ from ledger_reference import Reference
 
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.admission import Asked, decide
-from runs_analytics.control.authorizations import cancel, expire_holds, held_nano
+from runs_analytics.control.authorizations import cancel, expire_holds
 from runs_analytics.control.idempotency import once
 from runs_analytics.control.ledger import (
     add_grant,
@@ -34,6 +34,7 @@ from runs_analytics.control.plans import put_plan, subscribe, top_up
 from runs_analytics.control.schema import grants
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
+from runs_analytics.control.usage_days import held_credits_nano
 from runs_analytics.errors import RunsError
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.limits import Values
@@ -110,7 +111,7 @@ class LedgerMachine(RuleBasedStateMachine):
         model.holds = {name: one for name, one in model.holds.items() if one[1] > now}
         assert [(g.id, left) for g, left in found.left] == model.remaining(now)
         assert found.overage_nano == sum(owed for _, _, owed in model.taken)
-        assert held_nano(connection, scope) == sum(nano for nano, _ in model.holds.values())
+        assert held_credits_nano(connection, scope) == sum(nano for nano, _ in model.holds.values())
         is_sold = (grants.c.account == scope.account) & grants.c.id.endswith(":overage")
         sold = {row.id: row.note for row in connection.execute(sa.select(grants).where(is_sold))}
         assert sold.keys() == model.charged.keys()
@@ -193,7 +194,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if self.model.holds:
             name = next(iter(self.model.holds))
             self.step(
-                lambda c: cancel(c, self.scope, (1, int(name[1:])), name, now=self.now),
+                lambda c: cancel(c, self.scope, [((1, int(name[1:])), name)], now=self.now)[0].state,
                 lambda: self.model.holds.pop(name) and None,
             )
 

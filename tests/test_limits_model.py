@@ -219,7 +219,7 @@ class LimitsMachine(RuleBasedStateMachine):
     def cancel(self, place: int) -> None:
         self.model.free_expired(self.now)
         if place in self.model.holds:
-            self.store.write(lambda c: cancel(c, ACME, (place, place), "x", now=self.now))
+            self.store.write(lambda c: cancel(c, ACME, [((place, place), "x")], now=self.now)[0].state)
             del self.model.holds[place]
 
     @invariant()

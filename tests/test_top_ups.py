@@ -10,11 +10,12 @@ import pytest
 from ingest_fixtures import ACME, Setting, price_book
 
 from runs_analytics.control import ledger
-from runs_analytics.control.authorizations import Authorization, held_nano
+from runs_analytics.control.authorizations import Authorization
 from runs_analytics.control.ledger_lines import all_grants, check_ledger
 from runs_analytics.control.plans import put_plan, subscribe
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import may_overdraw
+from runs_analytics.control.usage_days import held_credits_nano
 from runs_analytics.ingest.authorize import Authorizer
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.plans import Plan, TopUpRule
@@ -67,7 +68,9 @@ def _ask(control_store: ControlStore, ceiling: int, bought: int, allowed: int) -
     with control_store.read() as connection:
         check_ledger(connection, ADMIN)
         bought_nano = [g.amount_nano for g, _, _ in all_grants(connection, ADMIN) if g.id.startswith("auto:")]
-        left_nano = ledger.balance(connection, ADMIN, now=NOW).settled_nano - held_nano(connection, ADMIN)
+        left_nano = ledger.balance(connection, ADMIN, now=NOW).settled_nano - held_credits_nano(
+            connection, ADMIN
+        )
     assert sum(bought_nano) == bought * NANO <= ceiling * NANO
     assert all(nano % (AMOUNT * NANO) == 0 for nano in bought_nano)
     assert left_nano == (GIVEN + bought - allowed * WANTED) * NANO >= 0

@@ -12,10 +12,10 @@ import polars as pl
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control import ledger, ledger_lines
-from runs_analytics.control.authorizations import held_nano
 from runs_analytics.control.ledger import Balance
 from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription, list_plans
+from runs_analytics.control.usage_days import held_credits_nano
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.run_out import course
 from runs_analytics.roles import require
@@ -88,7 +88,7 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
     with stores.control.read() as connection:
         found = ledger.balance(connection, scope, now=now)
         kept = ledger_lines.grants_with_left(connection, scope)
-        held = held_nano(connection, scope)
+        held = held_credits_nano(connection, scope)
         subscription = current_subscription(connection, scope)
         used_nano = ledger_lines.used_between(connection, scope, now - timedelta(days=RATE_DAYS), now)
         allowance = ledger.allowance(connection, scope, now=now)

@@ -21,12 +21,11 @@ from runs_analytics.control.authorizations import (
     add_authorizations,
     expire_holds,
     find_authorizations,
-    held_nano,
 )
 from runs_analytics.control.claims import RunId, find_claims
 from runs_analytics.control.limits import covering
 from runs_analytics.control.subscriptions import current_subscription
-from runs_analytics.control.usage_days import HELD, Counter, UsageDays
+from runs_analytics.control.usage_days import HELD, Counter, UsageDays, held_credits_nano
 from runs_analytics.errors import Conflict, RunsError
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.limits import (
@@ -251,7 +250,7 @@ def _credits_left(
     if not ledger.is_kept(connection, scope) or (may_overdraw and may_overdraw(connection, scope)):
         return None
     ledger.catch_up(connection, scope, now=now)
-    return ledger.balance(connection, scope, now=now).settled_nano - held_nano(connection, scope)
+    return ledger.balance(connection, scope, now=now).settled_nano - held_credits_nano(connection, scope)
 
 
 def _again(before: Authorization, one: Asked) -> Decision:

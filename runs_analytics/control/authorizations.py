@@ -20,7 +20,7 @@ from runs_analytics.control.claims import RunId
 from runs_analytics.control.guards import require_operator
 from runs_analytics.control.schema_limits import authorizations
 from runs_analytics.control.usage_days import UsageDays, all_held
-from runs_analytics.errors import Conflict, Damaged, NotFound
+from runs_analytics.errors import Conflict, Damaged, NotFound, RunsError
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, ONE_RUN_NANO, WHOLE_ACCOUNT, Amounts, Values
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
@@ -88,7 +88,6 @@ _FIND: Final = sa.select(*_COLUMNS).where(
 # Written into the statement: for a parameter SQLite would plan each time whether the index of open ones serves.
 _OPEN: Final = authorizations.c.state == sa.literal_column("'open'")
 _OF_ACCOUNT: Final = authorizations.c.account == sa.bindparam("account")
-_HELD: Final = sa.select(sa.func.sum(authorizations.c.credits_nano)).where(_OF_ACCOUNT, _OPEN)
 _FIND_EXPIRED: Final = sa.select(*_COLUMNS).where(
     _OF_ACCOUNT,
     _OPEN,
@@ -124,7 +123,7 @@ def get_authorization(connection: sa.Connection, scope: Scope, run_id: RunId, sh
     """
     found = find_authorizations(connection, scope, [run_id]).get(run_id)
     if found is None:
-        raise NotFound(f"No authorization was asked for with the id {shown!r}.", field="id", value=shown)
+        raise _unknown(shown)
     return found
 
 
@@ -154,22 +153,24 @@ def free(usage: UsageDays, one: Authorization) -> None:
 
 
 def cancel(
-    connection: sa.Connection, scope: Scope, run_id: RunId, shown: str, *, now: datetime
-) -> Authorization:
-    """Free the hold of a run that will not happen; again does nothing.
+    connection: sa.Connection, scope: Scope, cancelled: Sequence[tuple[RunId, str]], *, now: datetime
+) -> list[Authorization | RunsError]:
+    """Free the holds of runs that will not happen; again does nothing.
 
-    Raises:
-        NotFound: when the account was never asked for it.
-        Conflict: when it was refused or its run is settled.
+    Args:
+        cancelled: the runs' ids, each with the one that was given, for the message.
+
+    Returns:
+        For each its authorization; NotFound when the account was never asked for it, Conflict when it was refused
+        or its run is settled.
     """
     expire_holds(connection, scope, now=now)
-    found = get_authorization(connection, scope, run_id, shown)
-    if found.state in ("settled", "refused"):
-        raise Conflict(f"The authorization {shown!r} is {found.state}.", field="id", value=shown)
-    if found.state != "open":
-        return found
-    _end(connection, scope, [found], "cancelled", now)
-    return replace(found, state="cancelled", ended_at=now)
+    found = find_authorizations(connection, scope, (run_id for run_id, _ in cancelled))
+    freed = [one for one in found.values() if one.state == "open"]
+    if freed:
+        _end(connection, scope, freed, "cancelled", now)
+        found |= {one.id: replace(one, state="cancelled", ended_at=now) for one in freed}
+    return [_ended(found.get(run_id), shown) for run_id, shown in cancelled]
 
 
 def expire_holds(connection: sa.Connection, scope: Scope, *, now: datetime) -> int:
@@ -192,11 +193,6 @@ def accounts_with_expired_holds(connection: sa.Connection, scope: Scope, *, now:
     return tuple(
         connection.execute(sa.select(authorizations.c.account).where(is_expired).distinct()).scalars()
     )
-
-
-def held_nano(connection: sa.Connection, scope: Scope) -> int:
-    """Credits that open holds of the account set aside."""
-    return int(connection.execute(_HELD, {"account": scope.account}).scalar() or 0)
 
 
 def list_refused(
@@ -240,6 +236,18 @@ def _end(
     for one in ended:
         free(usage, one)
     usage.write(connection)
+
+
+def _ended(found: Authorization | None, shown: str) -> Authorization | RunsError:
+    if found is None:
+        return _unknown(shown)
+    if found.state in ("settled", "refused"):
+        return Conflict(f"The authorization {shown!r} is {found.state}.", field="id", value=shown)
+    return found
+
+
+def _unknown(shown: str) -> NotFound:
+    return NotFound(f"No authorization was asked for with the id {shown!r}.", field="id", value=shown)
 
 
 def _is_open(scope: Scope) -> sa.ColumnElement[bool]:

@@ -16,7 +16,15 @@ import sqlalchemy as sa
 
 from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
 from runs_analytics.control.schema_limits import usage_days
-from runs_analytics.money.limits import LIMIT_DIMENSIONS, Amounts, LimitDimension, Part, Use, Values
+from runs_analytics.money.limits import (
+    LIMIT_DIMENSIONS,
+    WHOLE_ACCOUNT,
+    Amounts,
+    LimitDimension,
+    Part,
+    Use,
+    Values,
+)
 from runs_analytics.money.periods import WINDOWS, Period, Window, period_around
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
@@ -51,6 +59,13 @@ _FIND: Final = (
     .order_by(usage_days.c.value)
 )
 
+# Summed by day here: a sum over the open authorizations would be read again with every commit.
+_HELD: Final = sa.select(usage_days.c.held_credits_nano).where(
+    usage_days.c.account == sa.bindparam("account"),
+    usage_days.c.dimension == LIMIT_DIMENSIONS[0],
+    usage_days.c.value == WHOLE_ACCOUNT,
+    usage_days.c.held_credits_nano != 0,
+)
 
 _INSERT: Final = insert_into(usage_days)
 _UPDATE: Final = update_by_key(usage_days, _AMOUNTS)
@@ -199,6 +214,11 @@ def values_in_period(
         total = sums.setdefault(value, [0] * len(_AMOUNTS))
         total[:] = map(add, total, amounts)
     return {value: (Amounts(*sums[value][:HELD]), Amounts(*sums[value][HELD:])) for value in sums}
+
+
+def held_credits_nano(connection: sa.Connection, scope: Scope) -> int:
+    """Credits that open holds of the account set aside."""
+    return sum(connection.execute(_HELD, {"account": scope.account}).scalars())
 
 
 def all_held(connection: sa.Connection, scope: Scope) -> dict[tuple[str, str, date], Amounts]:

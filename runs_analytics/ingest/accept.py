@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
 from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from runs_analytics import roles
 from runs_analytics.control.accounts import Account
 from runs_analytics.control.claims import ClaimedRun, RunId, StoredRun, Verdict
-from runs_analytics.control.inbox import Appended, claim_and_append
+from runs_analytics.control.inbox import claim_and_append
 from runs_analytics.control.price_counters import PriceCounters
 from runs_analytics.control.remembered import Remembered
 from runs_analytics.control.settlement import UsedRun, settle_runs
@@ -45,6 +46,9 @@ __all__ = [
 
 LOOP_ITEMS: Final = 256
 """Most runs that are checked and rated in the event loop, which takes it a few milliseconds."""
+
+ROW_RUNS: Final = 1_000
+"""Most runs of several requests that share a row of the inbox; a larger request has its own."""
 
 
 ImportedLookup = Callable[[str, Collection[RunId]], Mapping[RunId, StoredRun]]
@@ -201,28 +205,47 @@ class Accepter:
     def _prepared(self, scope: Scope, items: Sequence[object], now: datetime) -> _Batch:
         return _rated(scope, items, now, self._terms(scope), self._payload_bytes)
 
-    def _append(self, connection: Connection, batches: Sequence[_Batch]) -> list[Appended]:
-        """Store the runs of every request that waited, then count what those of each account used, at once."""
-        found = [self._claimed(connection, batch) for batch in batches]
-        used: dict[str, list[UsedRun]] = {}
-        for batch, appended in zip(batches, found, strict=True):
-            if appended.seq is not None:
-                used.setdefault(batch.scope.account, []).extend(batch.used(appended.verdicts, appended.seq))
-        for account, runs in used.items():
-            of_account = [batch for batch in batches if batch.scope.account == account]
-            now = max(batch.now for batch in of_account)
-            settle_runs(connection, of_account[0].scope, runs, now=now)
-        return found
+    def _append(self, connection: Connection, batches: Sequence[_Batch]) -> list[tuple[Verdict, ...]]:
+        """Store the runs of every request that waited, those of each account at once, and count what they used."""
+        verdicts: dict[int, tuple[Verdict, ...]] = {}
+        of_accounts: dict[str, list[int]] = {}
+        for place, batch in enumerate(batches):
+            of_accounts.setdefault(batch.scope.account, []).append(place)
+        for places in of_accounts.values():
+            used: list[UsedRun] = []
+            for row in _inbox_rows(places, batches):
+                together = [batches[place] for place in row]
+                seq, found = self._stored(connection, together)
+                verdicts |= zip(row, found, strict=True)
+                for batch, own in zip(together, found, strict=True):
+                    used += batch.used(own, seq)
+            now = max(batches[place].now for place in places)
+            settle_runs(connection, batches[places[0]].scope, used, now=now)
+        return [verdicts[place] for place in range(len(batches))]
 
-    def _claimed(self, connection: Connection, batch: _Batch) -> Appended:
-        return claim_and_append(
+    def _stored(
+        self, connection: Connection, together: Sequence[_Batch]
+    ) -> tuple[int, list[tuple[Verdict, ...]]]:
+        """The row of the inbox that holds the runs of requests of one account, and the verdicts of each request."""
+        ends = (0, *accumulate(len(batch.claims) for batch in together))
+
+        def of_each(verdicts: Sequence[Verdict]) -> list[tuple[Verdict, ...]]:
+            return [tuple(verdicts[start:end]) for start, end in pairwise(ends)]
+
+        def body(verdicts: Sequence[Verdict]) -> bytes:
+            kept = zip(together, of_each(verdicts), strict=True)
+            return encode_body([run for batch, own in kept for run in batch.stored(connection, own)])
+
+        scope = together[0].scope
+        appended = claim_and_append(
             connection,
-            batch.scope,
-            batch.claims,
-            body=lambda verdicts: batch.body(connection, verdicts),
-            received_at=batch.now,
-            imported=lambda ids: self._imported(batch.scope.account, ids),
+            scope,
+            [claim for batch in together for claim in batch.claims],
+            body=body,
+            received_at=min(batch.now for batch in together),
+            imported=lambda ids: self._imported(scope.account, ids),
         )
+        return appended.seq or 0, of_each(appended.verdicts)
 
 
 class _Batch:
@@ -258,8 +281,8 @@ class _Batch:
         run |= {"ingested_at": ingested_at, "replaces_started_at": None, "id_hash": high}
         self._runs.append(run)
 
-    def body(self, connection: Connection, verdicts: Sequence[Verdict]) -> bytes:
-        """The inbox row of the runs that are stored."""
+    def stored(self, connection: Connection, verdicts: Sequence[Verdict]) -> list[ParsedRun]:
+        """The runs that are stored, complete."""
         stored = []
         for run, verdict in zip(self._runs, verdicts, strict=True):
             if verdict.replaced_started_at_us is not None:
@@ -268,7 +291,7 @@ class _Batch:
                 stored.append(run)
         if self._terms.counts_over_periods:
             self._rate_after_earlier(connection, stored)
-        return encode_body(stored)
+        return stored
 
     def _rate_after_earlier(self, connection: Connection, runs: Sequence[ParsedRun]) -> None:
         """Rate runs after those of earlier commits and of the batch, and count what they used.
@@ -308,10 +331,23 @@ class _Batch:
             if verdict.is_stored and run["status"] not in ("running", "blocked")
         ]
 
-    def settle(self, appended: Appended) -> None:
+    def settle(self, verdicts: Sequence[Verdict]) -> None:
         """Answer every item that asked for its id."""
-        for place, run, verdict in zip(self._places, self._runs, appended.verdicts, strict=True):
+        for place, run, verdict in zip(self._places, self._runs, verdicts, strict=True):
             self._answers[place] = _answer(run, verdict)
+
+
+def _inbox_rows(places: Sequence[int], batches: Sequence[_Batch]) -> Iterator[list[int]]:
+    """Requests that share a row of the inbox, at least one."""
+    row: list[int] = []
+    runs = 0
+    for place in places:
+        runs += len(batches[place].claims)
+        if row and runs > ROW_RUNS:
+            yield row
+            row, runs = [], len(batches[place].claims)
+        row.append(place)
+    yield row
 
 
 def _require_ingest(scope: Scope) -> None:

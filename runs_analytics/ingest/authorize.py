@@ -6,7 +6,7 @@ run that is sent then replaces it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from typing import Any, Final
 from runs_analytics import roles
 from runs_analytics.control.admission import Asked, Decision, decide
 from runs_analytics.control.authorizations import Authorization, cancel, get_authorization
-from runs_analytics.control.claims import ClaimedRun, Verdict
+from runs_analytics.control.claims import ClaimedRun, RunId, Verdict
 from runs_analytics.control.inbox import claim_and_append
 from runs_analytics.control.price_counters import PriceCounters
 from runs_analytics.control.store import ControlStore
@@ -79,6 +79,15 @@ class _Request:
         return blocked | rated | {"ingested_at": moment}
 
 
+@dataclass(frozen=True, slots=True)
+class _Cancelled:
+    scope: Scope
+    id: RunId
+    run_id: str
+    """As it was given."""
+    now: datetime
+
+
 class Authorizer:
     """The one place that lets runs start; safe to use from many threads."""
 
@@ -127,8 +136,8 @@ class Authorizer:
             Conflict: when it was refused or its run is settled.
         """
         _require(scope)
-        pair = md5_pair(id_text(source, run_id))
-        return self._control.write(lambda connection: cancel(connection, scope, pair, run_id, now=now))
+        asked = _Cancelled(scope, md5_pair(id_text(source, run_id)), run_id, now)
+        return _answer(self._control.submit_item(_cancel, asked).result())
 
     def find(self, scope: Scope, run_id: str, source: str) -> Authorization:
         """What was answered before.
@@ -146,10 +155,7 @@ class Authorizer:
     def _decide(self, connection: Connection, requests: Sequence[_Request]) -> list[Decision]:
         """Decide the requests of every account in their order."""
         answers: list[Decision | None] = [None] * len(requests)
-        places: dict[str, list[int]] = {}
-        for place, request in enumerate(requests):
-            places.setdefault(request.scope.account, []).append(place)
-        for account, of_account in places.items():
+        for account, of_account in _places(requests):
             scope = requests[of_account[0]].scope
             decided = decide(
                 connection,
@@ -166,6 +172,25 @@ class Authorizer:
             if refused:
                 _keep_refused(connection, scope, refused)
         return [answer for answer in answers if answer is not None]
+
+
+def _cancel(connection: Connection, asked: Sequence[_Cancelled]) -> list[Decision]:
+    """Cancel those of every account."""
+    answers: dict[int, Decision] = {}
+    for _, places in _places(asked):
+        mine = [asked[place] for place in places]
+        ids = [(one.id, one.run_id) for one in mine]
+        now = max(one.now for one in mine)
+        answers |= zip(places, cancel(connection, mine[0].scope, ids, now=now), strict=True)
+    return [answers[place] for place in range(len(asked))]
+
+
+def _places(items: Iterable[_Request | _Cancelled]) -> Iterable[tuple[str, list[int]]]:
+    """Where the items of each account are."""
+    places: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        places.setdefault(item.scope.account, []).append(place)
+    return places.items()
 
 
 def _require(scope: Scope) -> None:
