@@ -40,7 +40,7 @@ def grants(view: View, table: ShownTable, last_number: int) -> None:
         on_row=lambda grant_id: st.session_state.update({_GRANT: grant_id}),
     )
     left = dict(table.frame.select("grant", "left").iter_rows())
-    chosen = st.session_state.get(_GRANT)
+    chosen = str(st.session_state.get(_GRANT, ""))
     if chosen not in left:
         st.caption("Click on a grant to void what is left of it.")
     elif not left[chosen]:
