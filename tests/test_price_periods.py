@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 import pytest
 from control_fixtures import ACME
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingest_fixtures import event
 from test_rating import JANUARY, NO_PRICES, a_book, a_price, a_run, frame_of
@@ -237,6 +237,7 @@ FASTER = Price(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(PERIOD_RUNS, min_size=1, max_size=30), st.integers(1, 30))
 def test_frames_of_a_file_cost_what_its_runs_cost_one_by_one(runs: list[dict[str, Any]], size: int) -> None:
     berlin = ZoneInfo("Europe/Berlin")
