@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import polars as pl
 import pytest
 from control_fixtures import ACME
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ingest_fixtures import event
 from test_rating import JANUARY, NO_PRICES, a_book, a_price, a_run, frame_of
 
-from runs_analytics.control.accounts import get_account
+from runs_analytics.analytics import history
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.control.accounts import create_account, get_account
 from runs_analytics.control.inbox import nothing_imported
 from runs_analytics.control.price_counters import used_in
 from runs_analytics.control.store import ControlStore
 from runs_analytics.errors import BadRequest, StorageFull
 from runs_analytics.ingest.accept import Accepter, TermsCache
 from runs_analytics.ingest.authorize import Authorizer
+from runs_analytics.ingest.files import columns, default_mapping
 from runs_analytics.ingest.import_job import Books
-from runs_analytics.money.price_book import Component, PriceBook
-from runs_analytics.money.price_parts import Tier
+from runs_analytics.money.periods import period_of
+from runs_analytics.money.price_book import Component, Price, PriceBook
+from runs_analytics.money.price_parts import Multiplier, Tier
 from runs_analytics.money.rating import explain, metered, rate, rate_run
 from runs_analytics.money.rating_frame import rate_frame
+from runs_analytics.money.rating_periods import PeriodCounts
 from runs_analytics.money.rating_terms import Meter, Used
 from runs_analytics.scope import Scope
+from runs_analytics.selection import Selection
+from runs_analytics.settings import Settings
+from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO, MAX_QUANTITY, NANO
 
 pytest_plugins = ("control_fixtures",)
 
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)
+SENDER_CLI = Scope(ACME.account, "cli", "operator")
 SENDER = Scope(ACME.account, "key:test", "ingest")
 TIERS = (Tier(100, Decimal("0.2")), Tier(None, Decimal("0.1"), Decimal(3)))
 GRADUATED = Component("output_tokens", form="graduated", tiers=TIERS, over="month")
@@ -181,10 +193,94 @@ def test_a_line_says_its_period() -> None:
     assert (line.form, line.over) == ("graduated", "month")
 
 
-def test_a_frame_of_a_file_is_refused_by_the_price_that_counts() -> None:
-    book = a_book(a_price("any", GRADUATED))
-    with pytest.raises(BadRequest, match="Price 'any' of version 1 of the credits book counts over a month"):
-        rate_frame(frame_of(a_run()), book, NO_PRICES)
+def one_by_one(runs: list[dict[str, Any]], books: Books, zone: ZoneInfo) -> list[dict[str, Any] | None]:
+    """What runs cost one after the other; None for one that is refused."""
+    used: dict[tuple[Meter, date], int] = {}
+    found: list[dict[str, Any] | None] = []
+    for run in runs:
+        counts = metered(books.credits, books.cost, run)
+        moment = run["started_at"].replace(tzinfo=UTC)
+        keys = {meter: (meter, period_of(moment, meter.over, zone).first_day) for meter in counts}
+        try:
+            rated = rate_run(
+                books.credits, books.cost, run, {meter: used.get(key, 0) for meter, key in keys.items()}
+            )
+        except BadRequest:
+            found.append(None)
+            continue
+        found.append({"credits_lines": rated["credits_lines"], "cost_nano": rated["cost_nano"]})
+        for meter, key in keys.items() if run["status"] != "running" else ():
+            used[key] = used.get(key, 0) + counts[meter]
+    return found
+
+
+OCTOBER = datetime(2026, 10, 24, tzinfo=UTC).replace(tzinfo=None)
+PERIOD_RUNS = st.builds(
+    a_run,
+    output_tokens=st.none() | st.integers(0, 150),
+    model=st.sampled_from(["m", "fast", "dear", "free"]),
+    status=st.sampled_from(["succeeded", "succeeded", "failed", "running", "blocked"]),
+    reported_cost_nano=st.none() | st.just(7),
+    started_at=st.integers(0, 9 * 24 * 60).map(lambda minutes: OCTOBER + timedelta(minutes=minutes)),
+)
+FASTER = Price(
+    "any",
+    100,
+    (("model", ("m", "fast")),),
+    (
+        GRADUATED,
+        Component("run", Decimal(1)),
+        Component("output_tokens", Decimal(5), 100, "package", over="day"),
+    ),
+    minimum=Decimal(2),
+    multipliers=(Multiplier("fast lane", Decimal("1.5"), (("model", ("fast",)),)),),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(PERIOD_RUNS, min_size=1, max_size=30), st.integers(1, 30))
+def test_frames_of_a_file_cost_what_its_runs_cost_one_by_one(runs: list[dict[str, Any]], size: int) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    books = Books(a_book(FASTER, a_price("dear", DEAR_TIERS, model="dear")), a_book(FASTER, kind="cost"))
+    counts = PeriodCounts(berlin)
+    found: list[dict[str, Any] | None] = []
+    for start in range(0, len(runs), size):
+        rated = rate_frame(frame_of(*runs[start : start + size]), books.credits, books.cost, counts)
+        columns = rated.rated.select("credits_lines", "cost_nano").rows(named=True)
+        found += [None if refused else row for row, refused in zip(columns, rated.too_large, strict=True)]
+    assert found == one_by_one(runs, books, berlin)
+
+
+def test_a_file_is_rated_from_zero_in_its_order_and_moves_no_counter(
+    tmp_path: Path, control_url: str
+) -> None:
+    file = tmp_path / "runs.csv"
+    rows = [
+        ("b", 60, "2026-10-31T23:00:00Z"),
+        ("a", 41, "2026-10-31T23:30:00Z"),
+        ("c", 9, "2026-10-31T22:00:00Z"),
+    ]
+    file.write_text(
+        "id,service,output_tokens,started_at\n" + "".join(f"{i},LLM,{n},{t}\n" for i, n, t in rows)
+    )
+    with Stores.open(Settings(tmp_path / "data", control_url=control_url), lambda: NOON) as stores:
+        stores.control.write(lambda c: create_account(c, SENDER_CLI, zone="Europe/Berlin", now=NOON))
+        stores.add_price_version(SENDER_CLI, "credits", a_book(a_price("any", GRADUATED)).versions[0])
+        mapping = default_mapping(columns(file))
+        dry = stores.import_file(SENDER_CLI, file, mapping, dry_run=True)
+        done = stores.import_file(SENDER_CLI, file, mapping)
+        assert (dry.accepted, done.accepted) == (3, 3)
+        stores.apply_waiting()
+        day = Selection(date(2026, 10, 31), date(2026, 11, 1), "Europe/Berlin")
+        found = [row for frame in runs_of(stores, day) for row in frame.select("id", "credits_nano").rows()]
+        # `a` goes on after `b`, as in the file, though October's run is written last.
+        assert dict(found) == {"b": 12 * NANO, "a": 111 * NANO // 10, "c": 18 * NANO // 10}
+        assert counted(stores.control, date(2026, 11, 1)) == 0
+
+
+def runs_of(stores: Stores, selection: Selection) -> Iterator[pl.DataFrame]:
+    ask = Ask.of(stores, SENDER_CLI)
+    return history.selected_batches(ask, selection, "runs/to_rate", stores.warehouse.applied_seq, rows=100)
 
 
 def test_sent_runs_go_on_through_the_period(control_store: ControlStore, send: Send) -> None:

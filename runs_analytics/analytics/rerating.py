@@ -31,6 +31,7 @@ from runs_analytics.control.rerates import (
 from runs_analytics.errors import BadRequest, Conflict, NotFound
 from runs_analytics.ingest.import_job import Books
 from runs_analytics.money.price_book import BookKind, PriceBook, PriceVersion
+from runs_analytics.money.rating import counts_over_periods
 from runs_analytics.money.rating_frame import rate_frame
 from runs_analytics.scope import Scope
 from runs_analytics.selection import FIRST_DAY, Selection
@@ -304,6 +305,12 @@ def _covered(one: StoredRerate) -> pl.Expr:
 def _amounts(frame: pl.DataFrame, book: BookKind, version: PriceVersion) -> pl.Series:
     """What one version makes of each run, whenever it is valid itself."""
     only = PriceBook(book, (replace(version, valid_from=_ALWAYS),))
+    if counts_over_periods(only):
+        raise BadRequest(
+            f"Version {version.version} of the {book} book has a price that counts over a period; "
+            "a re-rate needs prices within one run.",
+            field="over",
+        )
     nothing: BookKind = "cost" if book == "credits" else "credits"
     pair = {book: only, nothing: PriceBook(nothing)}
     bare = frame.drop([name for name in frame.columns if name.startswith(("credits_", "cost_"))])

@@ -27,10 +27,12 @@ from runs_analytics.ingest.id_judge import IdBatch, judge_batch
 from runs_analytics.ingest.stored_ids import GrowingIds, IdTable
 from runs_analytics.money.price_book import PriceBook
 from runs_analytics.money.rating_frame import rate_frame
+from runs_analytics.money.rating_periods import PeriodCounts
 from runs_analytics.run_frame import UTC_US
 from runs_analytics.warehouse.archive import Archive, Segment, SegmentWriter
 from runs_analytics.warehouse.hashing import id_text, md5_pairs
 from runs_analytics.warehouse.stored import stored_rows
+from runs_analytics.zones import zone_named
 
 T = TypeVar("T")
 BATCH_ROWS: Final = 100_000
@@ -128,6 +130,7 @@ class ImportJob:
         self.setting = setting
         self.report = ImportReport(setting.import_id)
         self.new_ids = GrowingIds()
+        self._period_counts = PeriodCounts(zone_named(setting.account.zone))
         self._writers: dict[date, SegmentWriter] = {}
         self._rejects: RejectsWriter | None = None
 
@@ -213,7 +216,8 @@ class ImportJob:
         return "id" not in self.setting.mapping.fields and self.setting.mapping.key is None
 
     def _rate(self, runs: pl.DataFrame) -> pl.DataFrame:
-        result = rate_frame(runs, self.setting.books.credits, self.setting.books.cost)
+        books = self.setting.books
+        result = rate_frame(runs, books.credits, books.cost, self._period_counts)
         if not result.too_large.null_count() < runs.height:
             return result.rated
         self._refuse(runs.filter(result.too_large.is_not_null()), "credits", pl.lit(""), _TOO_LARGE)

@@ -2,8 +2,9 @@
 
 Which price matches is decided by the same compiled book, once per distinct combination of version
 and condition values. Prices with tiers, packages, minimums or very large factors are applied row by row by the
-same function as single runs. All other amounts are computed in 128-bit integers, never in floats: a count is below
-2**63 and a numerator at most 10**18, so count × numerator stays below 10**37.
+same function as single runs; those over periods in the frame's order, each after the rows before it. All other
+amounts are computed in 128-bit integers, never in floats: a count is below 2**63 and a numerator at most 10**18,
+so count × numerator stays below 10**37.
 """
 
 from __future__ import annotations
@@ -13,18 +14,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from runs_analytics.errors import BadRequest
 from runs_analytics.money.price_book import (
     DURATION_S,
     RUN,
     UNCACHED_INPUT_TOKENS,
     UNIT_PREFIX,
+    BookKind,
     PriceBook,
 )
-from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, compile_book
+from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, compile_book, counts_over_periods
+from runs_analytics.money.rating_periods import PeriodCounts, amounts_after_earlier, local_days
 from runs_analytics.money.rating_terms import CompiledPrice
 from runs_analytics.run_frame import RATED_SCHEMA
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
@@ -34,6 +37,7 @@ _ROW: Final = "row"
 _VERSION: Final = "version"
 _PRICE: Final = "price"
 _STATUS: Final = "status"
+RUNNING: Final = "running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +52,47 @@ class RatedFrame:
     null), otherwise null. `rating.amount_too_large` words the refusal."""
 
 
-def rate_frame(frame: pl.DataFrame, credits_book: PriceBook, cost_book: PriceBook) -> RatedFrame:
+@dataclass(frozen=True, slots=True)
+class _Rated:
+    """What one book says of each row of a frame."""
+
+    prices: list[CompiledPrice]
+    """Those that any row met."""
+
+    price_of_row: pl.Series
+    """Position in the prices; null: no price."""
+
+    columns: pl.DataFrame
+    """nano, version, price and lines, in the frame's order; an amount over the limit is null beside its price."""
+
+
+def rate_frame(
+    frame: pl.DataFrame, credits_book: PriceBook, cost_book: PriceBook, counts: PeriodCounts | None = None
+) -> RatedFrame:
     """Rate every row of a run frame by the versions that were valid when the runs started.
 
-    Raises:
-        BadRequest: when a price counts over a period, whose runs before these a frame does not know.
+    Args:
+        frame: the runs; prices over periods count them in this order.
+        credits_book: makes the credits.
+        cost_book: makes the cost of runs that do not report theirs.
+        counts: what frames before this one used in each period, moved on; None: nothing, and periods are UTC's.
     """
-    for book in (credits_book, cost_book):
-        _refuse_periods(book)
     credit = _rate_by(frame, compile_book(credits_book))
     cost = _rate_by(frame, compile_book(cost_book))
+    too_large = _too_large(frame, credit, cost)
+    if counts_over_periods(credits_book, cost_book):
+        counts = counts or PeriodCounts(ZoneInfo("UTC"))
+        is_over = frame["status"].is_in([BLOCKED, RUNNING])
+        is_counted = ~is_over & too_large.is_null()
+        credit = _after_earlier(frame, "credits", credit, is_counted, too_large, counts)
+        is_listed = frame["reported_cost_nano"].is_null()
+        cost = _after_earlier(frame, "cost", cost, is_counted & is_listed, too_large, counts)
+    rated = _rated_columns(frame, credit.columns, cost.columns)
+    return RatedFrame(frame.hstack(rated), too_large)
+
+
+def _rated_columns(frame: pl.DataFrame, credit: pl.DataFrame, cost: pl.DataFrame) -> pl.DataFrame:
+    """RATED_SCHEMA from what both books say."""
     amounts = pl.DataFrame(
         [
             *(credit[name].alias(f"credits_{name}") for name in credit.columns),
@@ -82,40 +117,59 @@ def rate_frame(frame: pl.DataFrame, credits_book: PriceBook, cost_book: PriceBoo
         cost_price=listed.then("list_price"),
         cost_lines=listed.then("list_lines").otherwise(_NO_LINES),
     )
-    too_large = rated.select(
-        pl.when(pl.col("credits_price").is_not_null() & pl.col("credits_nano").is_null())
-        .then(pl.lit("credits"))
-        .when(pl.col("cost_price").is_not_null() & pl.col("cost_nano").is_null())
-        .then(pl.lit("cost"))
-        .alias("too_large")
+    return rated.select(pl.col(name).cast(dtype) for name, dtype in RATED_SCHEMA.items())
+
+
+def _too_large(frame: pl.DataFrame, credit: _Rated, cost: _Rated) -> pl.Series:
+    """By row: the book whose amount is over the limit of one run, else null."""
+    is_over = pl.col("price").is_not_null() & pl.col("nano").is_null()
+    is_listed = frame["reported_cost_nano"].is_null()
+    found = pl.DataFrame(
+        {
+            "credits": credit.columns.select(is_over).to_series(),
+            "cost": cost.columns.select(is_over).to_series() & is_listed,
+        }
     )
-    columns = rated.select(pl.col(name).cast(dtype) for name, dtype in RATED_SCHEMA.items())
-    return RatedFrame(frame.hstack(columns), too_large["too_large"])
+    return found.select(
+        pl.when("credits").then(pl.lit("credits")).when("cost").then(pl.lit("cost")).alias("too_large")
+    )["too_large"]
 
 
-def _refuse_periods(book: PriceBook) -> None:
-    for version in book.versions if compile_book(book).counts_over_periods else ():
-        for price in version.prices:
-            if over := next((component.over for component in price.components if component.over), None):
-                raise BadRequest(
-                    f"Price {price.id!r} of version {version.version} of the {book.kind} book counts over a "
-                    f"{over}. That is for runs that are sent; files and re-rates need prices within one run.",
-                    field="over",
-                    value=over,
-                )
+def _after_earlier(
+    frame: pl.DataFrame,
+    kind: BookKind,
+    rated: _Rated,
+    is_counted: pl.Series,
+    too_large: pl.Series,
+    counts: PeriodCounts,
+) -> _Rated:
+    """The same with each row that meets a price over periods rated after the rows before it."""
+    over = [place for place, price in enumerate(rated.prices) if price.counts_over_periods]
+    if not over:
+        return rated
+    measures = {term.measure for place in over for term in rated.prices[place].terms}
+    work = _counts(frame, measures).with_columns(
+        rated.price_of_row.alias(_PRICE),
+        local_days(frame["started_at"], counts.zone).alias("day"),
+        is_counted.alias("counts"),
+    )
+    is_met = rated.price_of_row.is_in(over).fill_null(value=False)
+    is_rated = is_met & (frame["status"] != BLOCKED) & too_large.is_null()
+    found = amounts_after_earlier(work.filter(is_rated), kind, rated.prices, counts)
+    kept = rated.columns.with_row_index(_ROW)
+    changed = kept.drop("nano", "lines").join(found, on=_ROW)
+    whole = pl.concat([kept.filter(~is_rated), changed.select(kept.columns)]).sort(_ROW).drop(_ROW)
+    return _Rated(rated.prices, rated.price_of_row, whole)
 
 
-def _rate_by(frame: pl.DataFrame, book: CompiledBook) -> pl.DataFrame:
-    """What one book says of each row: columns nano, version, price and lines, in the frame's order.
-
-    An amount over the limit is null beside its price.
-    """
+def _rate_by(frame: pl.DataFrame, book: CompiledBook) -> _Rated:
+    """What one book says of each row alone."""
     versions = _versions(frame, book)
     prices, price_of_row = _prices(frame, book, versions)
     numbers = pl.Series("version", [version.version for version in book.versions], dtype=pl.Int32)
     ids = pl.Series("price", [price.id for price in prices], dtype=pl.String)
     amounts = _amounts(frame, prices, price_of_row)
-    return pl.DataFrame(
+    columns = pl.DataFrame(
         [
             amounts["nano"],
             numbers.gather(versions).alias("version"),
@@ -123,6 +177,7 @@ def _rate_by(frame: pl.DataFrame, book: CompiledBook) -> pl.DataFrame:
             amounts["lines"],
         ]
     )
+    return _Rated(prices, price_of_row, columns)
 
 
 def _versions(frame: pl.DataFrame, book: CompiledBook) -> pl.Series:
@@ -224,13 +279,13 @@ def _single_amounts(work: pl.DataFrame, prices: list[CompiledPrice]) -> pl.DataF
     rows, nanos, lines = work[_ROW], [], []
     for values in work.iter_rows(named=True):
         price = prices[values[_PRICE]]
-        found = (
-            price.no_lines
-            if values[_STATUS] == BLOCKED
-            else price.lines([values[term.measure] for term in price.terms])
-        )
+        counts = [values[term.measure] for term in price.terms]
+        is_blocked = values[_STATUS] == BLOCKED
+        found = price.no_lines if is_blocked else price.lines(counts)
         total = sum(found)
-        nanos.append(total if total <= MAX_AMOUNT_NANO else None)
+        # Too dear or not whatever was used before, as a run that is sent.
+        most = price.most_nano(counts) if price.counts_over_periods and not is_blocked else total
+        nanos.append(total if most <= MAX_AMOUNT_NANO else None)
         lines.append([min(line, MAX_AMOUNT_NANO + 1) for line in found])
     return pl.DataFrame(
         [rows, pl.Series("nano", nanos, pl.Int64), pl.Series("lines", lines, pl.List(pl.Int64))]

@@ -113,6 +113,11 @@ class CompiledPrice:
         """What a term counts by; None: it looks at one run alone."""
         return None if term.over is None else Meter(book, self.id, term.measure, term.over)
 
+    @property
+    def counts_over_periods(self) -> bool:
+        """Whether what a run costs depends on the runs before it."""
+        return any(term.over for term in self.terms)
+
     def most_nano(self, counts: Iterable[int]) -> int:
         """The sum of its lines at most, whatever was used before."""
         most = sum(term.most_nano(count) for term, count in zip(self.terms, counts, strict=True))
