@@ -3,7 +3,15 @@
 import streamlit as st
 
 from runs_analytics.analytics import credits as credit
-from runs_analytics.ui import controls, credit_actions, credit_parts, credit_statement, exporting, parts
+from runs_analytics.ui import (
+    controls,
+    credit_actions,
+    credit_corrections,
+    credit_parts,
+    credit_statement,
+    exporting,
+    parts,
+)
 from runs_analytics.ui.words import escaped
 
 view = controls.open_page("Credits", needs_runs=False)
@@ -33,7 +41,7 @@ grants = credit_parts.grants_table(view)
 lines = credit_statement.statement_table(view)
 of_grants, of_lines = st.tabs([grants.title, lines.title])
 with of_grants:
-    grants.show("credits_grants", currency=view.ask.currency)
+    credit_corrections.grants(view, grants, lines.last_number)
 with of_lines:
     credit_statement.statement(view, lines)
 exporting.menu(view, exporting.Shown(cards, (grants, lines)))

@@ -1,4 +1,4 @@
-"""Buying credits in a real browser: the form, what is no amount, and the balance that follows."""
+"""Credits in a real browser: bought, voided and refunded in forms, and the balance that follows."""
 
 from __future__ import annotations
 
@@ -47,3 +47,30 @@ def test_credits_are_bought_once_they_are_an_amount(server: Server, page: Page) 
     expect(page.get_by_text("Settled balance")).to_be_visible()
     assert metric(page, "Settled balance") == "1,234"
     assert "\t1234.5\n" in server.command("balance", "--account", "acme").stdout
+
+
+def test_what_was_given_or_charged_by_mistake_is_taken_back(server: Server, page: Page) -> None:
+    given = ("--account", "acme", "--amount", "100", "--kind", "promotion")
+    assert server.command("grants", "add", "--id", "right", *given).returncode == 0
+    assert server.command("grants", "add", "--id", "twice", *given).returncode == 0
+    browser.set_up(page, server)
+    page.goto(f"{server.address}/credits?account=acme")
+    assert metric(page, "Settled balance") == "200"
+    _click_row(page, 2)
+    page.get_by_role("button", name="Void this grant").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("button", name="Void 100 credits").click()
+    expect(form.get_by_text("The reason has 0 characters")).to_be_visible()
+    form.get_by_label("Reason").fill("Given twice")
+    form.get_by_role("button", name="Void 100 credits").click()
+    expect(form).to_be_hidden()
+    expect(page.get_by_text("Nothing is left of grant")).to_be_visible()
+    assert metric(page, "Settled balance") == "100"
+    assert "\tvoid\tright\t-100\n" in server.command("ledger", "--account", "acme").stdout
+
+
+def _click_row(page: Page, number: int) -> None:
+    """Click on the first cell of a row of the table that is seen; the grid is one picture to the browser."""
+    table = page.locator('[data-testid="stDataFrame"]:visible').first
+    table.scroll_into_view_if_needed()
+    table.click(position={"x": 40, "y": 35 * number + 17})

@@ -182,6 +182,14 @@ def whole_statement(stores: Stores, scope: Scope, last_number: int) -> Iterator[
         before = found[-1].number
 
 
+def refunded_by(stores: Stores, scope: Scope, number: int) -> int | None:
+    """The number of the first line that gives a line back; None while it is not refunded."""
+    require(scope, "credits.read")
+    with stores.control.read() as connection:
+        about = ledger_lines.entries_about(connection, scope, number)
+    return next((entry.number for entry in about if entry.kind == "refund"), None)
+
+
 def plans(stores: Stores, scope: Scope) -> tuple[PlanVersion, ...]:
     """The newest version of each plan of the account."""
     require(scope, "credits.read")

@@ -29,7 +29,7 @@ def actions(view: View, found: Standing) -> None:
     if not may(view.ask.scope, "credits.manage"):
         return
     if st.button("Buy credits", icon=":material/add_card:", type="primary"):
-        _begin()
+        begin()
         _buy(view)
     now_id = found.subscription.plan.id if found.subscription else None
     others = {
@@ -38,11 +38,11 @@ def actions(view: View, found: Standing) -> None:
         if version.plan.id != now_id
     }
     if others and st.button("Change plan", icon=":material/upgrade:"):
-        _begin()
+        begin()
         _change(view, others)
 
 
-def _begin() -> None:
+def begin() -> None:
     """One key for each time a form is opened, so that a double click acts once."""
     st.session_state[_KEY] = secrets.token_hex(12)
     st.session_state.pop(_PROBLEM, None)
@@ -51,11 +51,11 @@ def _begin() -> None:
 
 @st.dialog("Buy credits")
 def _buy(view: View) -> None:
-    _done()
+    done()
     st.text_input("Credits", placeholder="1000", key="credits_buy_amount")
     st.text_input("Note", placeholder="Order 4711", key="credits_buy_note")
     st.button("Buy", type="primary", on_click=_bought, args=(view,))
-    _problem()
+    problem()
 
 
 def _bought(view: View) -> None:
@@ -66,16 +66,16 @@ def _bought(view: View) -> None:
         nano = to_nano(amount, "credits")
         return {"grant": plans.top_up(connection, view.ask.scope, grant_id, nano, now=now, note=note).id}
 
-    _send(view, {"act": "top up", "credits": amount, "note": note}, act)
+    send(view, {"act": "top up", "credits": amount, "note": note}, act)
 
 
 @st.dialog("Change plan")
 def _change(view: View, others: dict[str, str]) -> None:
-    _done()
+    done()
     st.selectbox("Plan", list(others), format_func=others.__getitem__, key="credits_new_plan")
     st.caption("It holds at once. Both plans are counted by their days of this period.")
     st.button("Change", type="primary", on_click=_changed, args=(view,))
-    _problem()
+    problem()
 
 
 def _changed(view: View) -> None:
@@ -85,28 +85,30 @@ def _changed(view: View) -> None:
         change = plans.subscribe(connection, view.ask.scope, plan_id, now=now)
         return {"given": decimal_string(change.given_nano)}
 
-    _send(view, {"act": "change plan", "plan": plan_id}, act)
+    send(view, {"act": "change plan", "plan": plan_id}, act)
 
 
-def _send(view: View, request: dict[str, Any], act: Callable[[Connection], dict[str, Any]]) -> None:
+def send(view: View, request: dict[str, Any], act: Callable[[Connection], dict[str, Any]]) -> None:
+    """Do what a form asks for, once for each time that it was opened."""
     key, now = st.session_state[_KEY], view.session.stores.clock()
     try:
         view.session.stores.control.write(
             lambda connection: once(connection, view.ask.scope, key, request, act, now=now)
         )
-    except RunsError as problem:
+    except RunsError as found:
         # What was refused did nothing and keeps no key, so that the form may be sent again.
-        st.session_state[_PROBLEM] = problem
+        st.session_state[_PROBLEM] = found
         return
     st.session_state[_DONE] = True
 
 
-def _done() -> None:
+def done() -> None:
     """Close the form that was sent, and show the page as it now is."""
     if st.session_state.pop(_DONE, None):
         st.rerun()
 
 
-def _problem() -> None:
-    if problem := st.session_state.pop(_PROBLEM, None):
-        parts.problem(problem)
+def problem() -> None:
+    """Say what went wrong with the form that was sent."""
+    if found := st.session_state.pop(_PROBLEM, None):
+        parts.problem(found)

@@ -16,7 +16,8 @@ from runs_analytics.analytics import rerating
 from runs_analytics.analytics.history import RunRef
 from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.exports.document import Column, Table
-from runs_analytics.ui import address, navigation
+from runs_analytics.roles import may
+from runs_analytics.ui import address, credit_corrections, navigation
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.credit_parts import frame_of, text
@@ -131,7 +132,9 @@ def _rows(view: View, entries: tuple[Entry, ...]) -> pl.DataFrame:
             "kind": _KINDS[entry.kind],
             "grant": entry.grant_id or "none",
             "amount": fmt.from_nano(entry.amount_nano),
-            "about": f"line {entry.refers_to}" if entry.refers_to else entry.note,
+            "about": ": ".join(
+                text for text in (f"line {entry.refers_to}" if entry.refers_to else "", entry.note) if text
+            ),
             "actor": entry.actor,
         }
         for entry in entries
@@ -150,8 +153,15 @@ def statement(view: View, table: StatementTable) -> None:
     _pagination(table)
     entry = chosen.get(st.session_state.get("credits_line", ""))
     if entry is None:
-        st.caption("Click on a line of usage for the runs behind it.")
+        also = ", and to refund it" if may(view.ask.scope, "credits.manage") else ""
+        st.caption(f"Click on a line of usage for the runs behind it{also}.")
         return
+    credit_corrections.refund(view, entry)
+    _behind(view, entry)
+
+
+def _behind(view: View, entry: Entry) -> None:
+    """The runs that a line stands for, or where they are found."""
     behind = credit.runs_behind(view.ask, entry)
     if behind is None and entry.kind in ("usage", "overage"):
         day = entry.posted_at.astimezone(zone_named(view.session.account.zone)).date().isoformat()
