@@ -203,7 +203,9 @@ def taking_names() -> dict[str, set[str]]:
                 found[f"{module.name}.{name}"] = {
                     p.name
                     for p in parameters.values()
-                    if re.fullmatch(r"(Sequence\[)?(str|int|tuple\[RunId, str\])\]?( \| None)?", str(p.annotation))
+                    if re.fullmatch(
+                        r"(Sequence\[)?(str|int|tuple\[RunId, str\])\]?( \| None)?", str(p.annotation)
+                    )
                 }
     return found
 
