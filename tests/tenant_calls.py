@@ -43,7 +43,7 @@ PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
-        *(("query", name) for name in ("limit", "grain", "by", "format")),
+        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
         *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),
@@ -219,6 +219,9 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_usage_by": lambda t: _filtered(t, dimension="service"),
     "get_usage_over_time": _filtered,
     "list_members": _filtered,
+    "get_forecast": lambda t: _filtered(t, "/v1/forecasts"),
+    "get_limit_outlooks": lambda t: Call(),
+    "get_run_out": lambda t: Call(),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),

@@ -24,6 +24,7 @@ from runs_analytics.analytics.forecasts import (
 from runs_analytics.control.limits import LimitStatus
 from runs_analytics.money.periods import period_around
 from runs_analytics.money.run_out import course
+from runs_analytics.roles import require
 from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
 
@@ -102,6 +103,7 @@ def limit_outlooks(ask: Ask, stores: Stores, now: datetime) -> tuple[LimitOutloo
 
     Of limits that every value has, those that are fullest are looked at; MOST_LIMITS in all.
     """
+    require(ask.scope, "runs.read")
     today = now.astimezone(ask.local).date()
     statuses = limits.standing(stores, ask.scope, now).statuses
     fullest = sorted(statuses, key=lambda s: s.use.settled_nano / max(s.limit.amount_nano, 1), reverse=True)
