@@ -43,7 +43,7 @@ PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
-        *(("query", name) for name in ("limit", "grain", "by", "format")),
+        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
         *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),
@@ -145,6 +145,12 @@ def _over_time(tenant: Tenant) -> Call:
     return replace(found, query=found.query | by | {"cursor": _cursor(tenant, "/v1/usage/over-time", by)})
 
 
+def _ahead(tenant: Tenant) -> Call:
+    """What lies ahead is asked for without dates."""
+    found = _filtered(tenant)
+    return replace(found, query={name: value for name, value in found.query.items() if name not in RANGE})
+
+
 def _going_on(tenant: Tenant, path: str, make: Callable[[Tenant], object]) -> Call:
     """The second part of a list, which has one once two things are made."""
     make(tenant), make(tenant)
@@ -236,6 +242,9 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_usage_by": lambda t: _filtered(t, "/v1/usage/by/member", dimension="member"),
     "get_usage_over_time": _over_time,
     "list_members": lambda t: _filtered(t, "/v1/members"),
+    "get_forecast": _ahead,
+    "get_limit_outlooks": lambda t: Call(),
+    "get_run_out": lambda t: Call(),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),
