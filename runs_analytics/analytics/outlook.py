@@ -103,7 +103,7 @@ def limit_outlooks(ask: Ask, stores: Stores, now: datetime) -> tuple[LimitOutloo
 
     Of limits that every value has, those that are fullest are looked at; MOST_LIMITS in all.
     """
-    require(ask.scope, "runs.read")
+    require(ask.scope, "credits.read")
     today = now.astimezone(ask.local).date()
     statuses = limits.standing(stores, ask.scope, now).statuses
     fullest = sorted(statuses, key=lambda s: s.use.settled_nano / max(s.limit.amount_nano, 1), reverse=True)

@@ -27,7 +27,7 @@ ACCESS: Final[dict[str, Permission]] = {
     "get_usage_by": "runs.read",
     "get_usage_over_time": "runs.read",
     "get_forecast": "runs.read",
-    "get_limit_outlooks": "limits.read",
+    "get_limit_outlooks": "credits.read",
     "get_run_out": "credits.read",
     "export_runs": "runs.export",
     "list_members": "runs.read",

@@ -127,7 +127,7 @@ def models_table(made: UsageForecast) -> ShownTable:
 
 def limits_table(view: View) -> ShownTable | None:
     """Every limit with where it will stand and how likely it is reached."""
-    if not may(view.ask.scope, "limits.read"):
+    if not may(view.ask.scope, "credits.read"):
         return None
     found = outlook.limit_outlooks(view.ask, view.session.stores, view.session.now)
     columns = (
