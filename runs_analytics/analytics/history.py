@@ -300,13 +300,15 @@ def export_batches(
 
 
 def selected_batches(
-    ask: Ask, selection: Selection, query: str, seq_max: int, *, rows: int
+    ask: Ask, selection: Selection, query: str, seq_max: int, *, rows: int, oldest_first: bool = False
 ) -> Iterator[pl.DataFrame]:
-    """The rows of a query over the selected runs, the newest days first, in frames of at most `rows`."""
+    """The rows of a query over the selected runs, the newest or oldest days first, in frames of at most `rows`."""
     params = _row_params(ask, selection, seq_max)
     parts = [
         params | part for part in _export_parts(quarter_hours(ask, selection, seq_max), EXPORT_PART_RUNS)
     ]
+    if oldest_first:
+        parts.reverse()
     yield from ask.warehouse.batches(query, parts or [params], rows, facts="run_rows")
 
 

@@ -7,9 +7,9 @@ covers it makes of it; both follow from what is stored, so nothing is written to
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import polars as pl
@@ -18,6 +18,7 @@ from runs_analytics.analytics import history
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.history import RunRef
 from runs_analytics.analytics.plan import naive_utc
+from runs_analytics.analytics.rerate_amounts import Rater
 from runs_analytics.control import ledger
 from runs_analytics.control.ledger_lines import first_usage
 from runs_analytics.control.rerates import (
@@ -31,17 +32,13 @@ from runs_analytics.control.rerates import (
 from runs_analytics.errors import BadRequest, Conflict, NotFound
 from runs_analytics.ingest.import_job import Books
 from runs_analytics.money.price_book import BookKind, PriceBook, PriceVersion
-from runs_analytics.money.rating import counts_over_periods
-from runs_analytics.money.rating_frame import rate_frame
 from runs_analytics.scope import Scope
-from runs_analytics.selection import FIRST_DAY, Selection
+from runs_analytics.selection import Selection
 from runs_analytics.stores import Stores
-from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 from runs_analytics.warehouse.stored import local_day
 from runs_analytics.zones import zone_named
 
 BATCH_RUNS: Final = 50_000
-_ALWAYS: Final = datetime(FIRST_DAY.year, 1, 1, tzinfo=UTC) - timedelta(days=1)
 _CELL: Final = ("local_day", "project", "member", "is_posted")
 
 Progress = Callable[[int, int], None]
@@ -170,9 +167,12 @@ def preview(
         first_seq, since = first_usage(connection, scope)
     posted = _Posted(first_seq, since if is_kept and book == "credits" else None, includes_imported)
     sums: defaultdict[tuple[Any, ...], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    total, done, unpriced = history.count(ask, selection), 0, [0, 0]
-    for frame in _batches(ask, selection, upto_seq):
-        rated = _rated(frame, book, version, [one for one in earlier if one.book == book], books, ask.zone)
+    new = Rater(book, version, ask.zone, upto_seq)
+    raters = _raters([one for one in earlier if one.book == book], books, ask.zone)
+    read = _read_by(selection, [new, *(rater for _, rater in raters)])
+    total, done, unpriced = history.count(ask, read), 0, [0, 0]
+    for frame in _batches(ask, selection, read, upto_seq):
+        rated = _rated(frame, book, new, raters).filter("is_selected")
         for *cell, runs, changed, old_nano, new_nano in _cells(rated, posted):
             sums[tuple(cell)][:] = map(
                 sum, zip(sums[tuple(cell)], (runs, changed, old_nano, new_nano), strict=True)
@@ -221,15 +221,20 @@ def changes_of(stores: Stores, scope: Scope, ref: RunRef, book: BookKind) -> tup
     if not stored:
         return ()
     day = ref.started_at.astimezone(zone_named(ask.zone)).date()
-    rows = [
-        frame.filter(pl.col("id_hash") == ref.id_hash, pl.col("started_at") == naive_utc(ref.started_at))
-        for frame in _batches(ask, Selection(day, day, ask.zone), stores.warehouse.applied_seq)
-    ]
-    run = pl.concat(rows).head(1)
-    if run.is_empty():
+    selection, books = Selection(day, day, ask.zone), stores.books(scope)
+    is_run = (pl.col("id_hash") == ref.id_hash) & (pl.col("started_at") == naive_utc(ref.started_at))
+    run = _first(ask, selection, is_run)
+    covering = [one for one in stored if not run.is_empty() and run.select(_covered(one)).item()]
+    raters = _raters(covering, books, ask.zone)
+    if not raters:
         return ()
-    steps = _steps(run, book, stored, stores.books(scope), ask.zone)
-    return tuple(Change(one, before[0], after[0]) for one, before, after, covered in steps if covered[0])
+    read = _read_by(selection, [rater for _, rater in raters])
+    changes: tuple[Change, ...] = ()
+    for frame in _batches(ask, selection, read, stores.warehouse.applied_seq):
+        steps = list(_steps(frame, book, raters))
+        if place := frame.select(is_run.arg_true())["id_hash"].to_list():
+            changes = tuple(Change(one, before[place[0]], after[place[0]]) for one, before, after in steps)
+    return changes
 
 
 def line_behind(stores: Stores, scope: Scope, entry: int) -> RerateLine | None:
@@ -250,78 +255,81 @@ def by_dimension(found: Rerate, dimension: str) -> list[tuple[str, int, int, int
     return [(value, *row) for value, row in ordered]  # type: ignore[misc]
 
 
-def _batches(ask: Ask, selection: Selection, upto_seq: int) -> Iterator[pl.DataFrame]:
-    for frame in history.selected_batches(ask, selection, "runs/to_rate", upto_seq, rows=BATCH_RUNS):
-        yield frame.drop("quarter_hour").with_columns(
+def _raters(stored: Sequence[StoredRerate], books: Books, zone: str) -> list[tuple[StoredRerate, Rater]]:
+    """Each re-rate with what it was made by."""
+    return [(one, Rater.of(one, version_of(books, one.book, one.version), zone)) for one in stored]
+
+
+def _read_by(selection: Selection, raters: Sequence[Rater]) -> Selection:
+    """The runs that have to be read for those of a selection: by a price over a period, all before them in it."""
+    if not any(rater.windows for rater in raters):
+        return selection
+    start = min(rater.first_day(selection.start) for rater in raters)
+    return Selection(start, selection.end, selection.zone)
+
+
+def _batches(ask: Ask, selection: Selection, read: Selection, upto_seq: int) -> Iterator[pl.DataFrame]:
+    """The runs to read, and which of them are selected; in order of start and id when more are read than that."""
+    is_ordered = read is not selection
+    query = "runs/to_rate_in_order" if is_ordered else "runs/to_rate"
+    for frame in history.selected_batches(
+        ask, read, query, upto_seq, rows=BATCH_RUNS, oldest_first=is_ordered
+    ):
+        known = frame.drop("quarter_hour").with_columns(
             local_day(frame, ask.zone), pl.col("started_at").cast(pl.Datetime("us"))
         )
+        yield known.with_columns(_is_in(selection).alias("is_selected"))
+
+
+def _first(ask: Ask, selection: Selection, wanted: pl.Expr) -> pl.DataFrame:
+    """The first run of a selection that meets a condition; no row: none does."""
+    upto_seq = ask.warehouse.applied_seq
+    found = [frame.filter(wanted) for frame in _batches(ask, selection, selection, upto_seq)]
+    return pl.concat(found).head(1)
 
 
 def _rated(
-    frame: pl.DataFrame,
-    book: BookKind,
-    version: PriceVersion,
-    earlier: list[StoredRerate],
-    books: Books,
-    zone: str,
+    frame: pl.DataFrame, book: BookKind, new: Rater, raters: Sequence[tuple[StoredRerate, Rater]]
 ) -> pl.DataFrame:
     """The frame with `stored_nano`, `old_nano` (what the runs cost now) and `new_nano`."""
     now = frame[f"{book}_nano"]
-    for _, _, after, _ in _steps(frame, book, tuple(earlier), books, zone):
+    for _, _, after in _steps(frame, book, raters):
         now = after
     return frame.with_columns(
         frame["credits_nano"].alias("stored_nano"),
         now.alias("old_nano"),
-        _amounts(frame, book, version).alias("new_nano"),
+        new.amounts(frame, frame["is_selected"]).alias("new_nano"),
     )
 
 
 def _steps(
-    frame: pl.DataFrame, book: BookKind, stored: tuple[StoredRerate, ...], books: Books, zone: str
-) -> Iterator[tuple[StoredRerate, pl.Series, pl.Series, pl.Series]]:
-    """Each re-rate that covers a run of the frame, with what the runs cost before and after it, and which it covers."""
+    frame: pl.DataFrame, book: BookKind, raters: Sequence[tuple[StoredRerate, Rater]]
+) -> Iterator[tuple[StoredRerate, pl.Series, pl.Series]]:
+    """Each re-rate that moves runs of the frame, with what the runs cost before and after it."""
     now = frame[f"{book}_nano"]
-    for one in stored:
+    for one, rater in raters:
         covered = frame.select(_covered(one).alias("covered"))["covered"]
-        if not covered.any():
+        if not covered.any() and not rater.windows:
             continue
-        made = _amounts(frame, book, version_of(books, book, one.version))
+        made = rater.amounts(frame, covered)
         after = pl.select(pl.when(covered).then(made).otherwise(now).alias("nano"))["nano"]
-        yield one, now, after, covered
+        yield one, now, after
         now = after
 
 
 def _covered(one: StoredRerate) -> pl.Expr:
     """Whether a run was part of a re-rate."""
-    selection = one.selection
-    covered = (pl.col("seq") <= one.upto_seq) & pl.col("local_day").is_between(selection.start, selection.end)
+    return (pl.col("seq") <= one.upto_seq) & _is_in(one.selection)
+
+
+def _is_in(selection: Selection) -> pl.Expr:
+    """Whether a run is selected."""
+    found = pl.col("local_day").is_between(selection.start, selection.end)
     for dimension, values in selection.filters:
-        covered &= pl.col(dimension).is_in(values)
+        found &= pl.col(dimension).is_in(values)
     for tag in selection.tags:
-        covered &= pl.col("tags").list.contains(tag)
-    return covered
-
-
-def _amounts(frame: pl.DataFrame, book: BookKind, version: PriceVersion) -> pl.Series:
-    """What one version makes of each run, whenever it is valid itself."""
-    only = PriceBook(book, (replace(version, valid_from=_ALWAYS),))
-    if counts_over_periods(only):
-        raise BadRequest(
-            f"Version {version.version} of the {book} book has a price that counts over a period; "
-            "a re-rate needs prices within one run.",
-            field="over",
-        )
-    nothing: BookKind = "cost" if book == "credits" else "credits"
-    pair = {book: only, nothing: PriceBook(nothing)}
-    bare = frame.drop([name for name in frame.columns if name.startswith(("credits_", "cost_"))])
-    rated = rate_frame(bare, pair["credits"], pair["cost"])
-    if rated.too_large.is_not_null().any():
-        raise BadRequest(
-            f"Version {version.version} makes more than {MAX_AMOUNT_NANO // 10**9:,} {book} of one run; "
-            "see its prices.",
-            field="version",
-        )
-    return rated.rated[f"{book}_nano"]
+        found &= pl.col("tags").list.contains(tag)
+    return found
 
 
 def _cells(rated: pl.DataFrame, posted: _Posted) -> Iterator[tuple[Any, ...]]:
