@@ -6,11 +6,14 @@ PYTEST_DONT_REWRITE: test modules import the names below before they load this a
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from control_fixtures import database_name, new_database
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from warehouse_fixtures import NOW, SCOPE, fill
@@ -76,12 +79,50 @@ class Api:
         return self.request(method, path, key=key or self.admin, headers=headers, json=body)
 
 
+BOTH = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of a module whose `CONTROL_STORES` is BOTH on either kind of control store."""
+    kinds = getattr(metafunc.module, "CONTROL_STORES", ())
+    if kinds and "served_api" in metafunc.fixturenames:
+        metafunc.parametrize("served_api", kinds, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="session")
+def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed data folder with runs of the account `acme` and an account `other` without any."""
+    folder = tmp_path_factory.mktemp("filled") / "data"
+    _fill(folder, "")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def filled_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The same with its control store in PostgreSQL: the folder, and the database to which nobody is connected."""
+    folder, url = tmp_path_factory.mktemp("filled") / "data", new_database(postgres_server)
+    _fill(folder, url)
+    return folder, database_name(url)
+
+
 @pytest.fixture(scope="module")
-def served_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
-    """The API over runs of the account `acme` and an account `other` without any."""
-    with Stores.open(Settings(tmp_path_factory.mktemp("api")), lambda: NOW) as stores:
+def served_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """The API over a copy of the filled stores; on SQLite unless CONTROL_STORES says more."""
+    url = ""
+    if getattr(request, "param", "") == "postgresql":
+        filled, template = request.getfixturevalue("filled_database")
+        url = new_database(request.getfixturevalue("postgres_server"), template)
+    else:
+        filled = request.getfixturevalue("filled_folder")
+    folder = tmp_path_factory.mktemp("api") / "data"
+    shutil.copytree(filled, folder)
+    with Stores.open(Settings(folder, control_url=url), lambda: NOW) as stores:
+        yield Api(stores)
+
+
+def _fill(folder: Path, url: str) -> None:
+    with Stores.open(Settings(folder, control_url=url), lambda: NOW) as stores:
         fill(stores)
         stores.control.write(
             lambda c: create_account(c, OTHER, zone="UTC", currency="EUR", name="Other", now=NOW)
         )
-        yield Api(stores)

@@ -44,7 +44,7 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> str:
     """The address of an empty database."""
-    return _new_database(postgres_server)
+    return new_database(postgres_server)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -67,9 +67,9 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgres_template(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database with the two accounts, to which nobody is connected."""
-    address = _new_database(postgres_server)
+    address = new_database(postgres_server)
     _create_accounts(tmp_path_factory.mktemp("template"), address)
-    return _database_name(address)
+    return database_name(address)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -80,7 +80,7 @@ def control_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Co
         shutil.copytree(request.getfixturevalue("sqlite_template"), tmp_path / "data")
     else:
         template = request.getfixturevalue("postgres_template")
-        address = _new_database(request.getfixturevalue("postgres_server"), template)
+        address = new_database(request.getfixturevalue("postgres_server"), template)
     with ControlStore.open(tmp_path / "data", address) as store:
         yield store
 
@@ -91,13 +91,15 @@ def _create_accounts(data_dir: Path, address: str) -> None:
         store.write(lambda c: create_account(c, OTHER, now=NOW))
 
 
-def _new_database(server: str, template: str = "template1") -> str:
+def new_database(server: str, template: str = "template1") -> str:
+    """The address of a new database, like the template."""
     name = f"runs_{next(_database_numbers)}"
     _administrate(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return server.replace("/postgres?", f"/{name}?")
 
 
-def _database_name(address: str) -> str:
+def database_name(address: str) -> str:
+    """The name in a database's address."""
     return address.partition("?")[0].rpartition("/")[2]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from api_fixtures import OTHER, Api
+from api_fixtures import BOTH, OTHER, Api
 from warehouse_fixtures import NOW, SCOPE
 
 from runs_analytics.api.access import ACCESS, check_access, operations
@@ -20,7 +20,8 @@ from runs_analytics.control.plans import put_plan
 from runs_analytics.money.plans import Plan
 from runs_analytics.roles import may
 
-pytest_plugins = ["api_fixtures"]
+pytest_plugins = ["api_fixtures", "control_fixtures"]
+CONTROL_STORES = BOTH
 
 SCOPES = [("ingest",), ("authorize",), ("read",), ("admin",), ("ingest", "read")]
 BODIES: dict[str, Any] = {

@@ -16,11 +16,14 @@ from runs_analytics.control.accounts import create_account
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 
+pytest_plugins = ["control_fixtures"]
+
 
 @pytest.fixture
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def api(control_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """Two accounts without anything."""
-    with Stores.open(Settings(tmp_path_factory.mktemp("api")), lambda: NOW) as stores:
+    settings = Settings(tmp_path_factory.mktemp("api"), control_url=control_url)
+    with Stores.open(settings, lambda: NOW) as stores:
         for account in (SCOPE, OTHER):
             stores.control.write(lambda c, a=account: create_account(c, a, now=NOW))  # type: ignore[misc]
         yield Api(stores)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from api_fixtures import Api
+from api_fixtures import BOTH, Api
 from warehouse_fixtures import CREDITS, NOW, SCOPE
 
 from runs_analytics.control.invitations import invite
@@ -20,7 +20,8 @@ from runs_analytics.money.plans import Plan
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.vocabulary import NANO
 
-pytest_plugins = ["api_fixtures"]
+pytest_plugins = ["api_fixtures", "control_fixtures"]
+CONTROL_STORES = BOTH
 
 LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     "limits": ("limits", {}),

@@ -7,14 +7,15 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from api_fixtures import Api
+from api_fixtures import BOTH, Api
 from warehouse_fixtures import NOW, SCOPE
 
 from runs_analytics.api.tags import Changed, require_match, tag_of
 from runs_analytics.control.people import add_membership, add_person
 from runs_analytics.control.schema_audit import audit_entries
 
-pytest_plugins = ["api_fixtures"]
+pytest_plugins = ["api_fixtures", "control_fixtures"]
+CONTROL_STORES = BOTH
 
 LIMIT = {"dimension": "account", "window": "day", "amount": "500", "hard": False}
 ROLE = {"role": "analyst"}
