@@ -43,7 +43,7 @@ PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
-        *(("query", name) for name in ("limit", "grain", "by", "format")),
+        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
         *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),
@@ -139,6 +139,29 @@ def _cursor(tenant: Tenant, path: str, query: dict[str, str]) -> str:
     return found
 
 
+def _over_time(tenant: Tenant) -> Call:
+    by = RANGE | {"by": "member"}
+    found = _filtered(tenant)
+    return replace(found, query=found.query | by | {"cursor": _cursor(tenant, "/v1/usage/over-time", by)})
+
+
+def _ahead(tenant: Tenant) -> Call:
+    """What lies ahead is asked for without dates."""
+    found = _filtered(tenant)
+    return replace(found, query={name: value for name, value in found.query.items() if name not in RANGE})
+
+
+def _going_on(tenant: Tenant, path: str, make: Callable[[Tenant], object]) -> Call:
+    """The second part of a list, which has one once two things are made."""
+    make(tenant), make(tenant)
+    return Call(query={"cursor": _cursor(tenant, path, {})})
+
+
+def _new_version(tenant: Tenant) -> None:
+    call = _once(tenant, **prices(tenant))
+    tenant.world.good("POST", "/v1/prices/credits", tenant, json=call.body, headers=call.header)
+
+
 def _asked(tenant: Tenant) -> str:
     body = _question(tenant)
     tenant.world.good("POST", "/v1/authorizations", tenant, json=body)
@@ -211,14 +234,17 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "post_authorization": lambda t: Call(body=_question(t)),
     "get_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
     "delete_authorization": lambda t: Call({"run_id": _asked(t)}, {"source": t.named("source")}),
-    "get_limits": lambda t: Call(),
+    "get_limits": lambda t: _going_on(t, "/v1/limits", _new_limit),
     "get_limit": lambda t: Call({"limit_id": _new_limit(t)}),
     "put_limit": lambda t: Call({"limit_id": t.fresh("limit")}, body=_limit(t)),
     "delete_limit": lambda t: Call({"limit_id": _new_limit(t)}),
     "get_usage": _filtered,
-    "get_usage_by": lambda t: _filtered(t, dimension="service"),
-    "get_usage_over_time": _filtered,
-    "list_members": _filtered,
+    "get_usage_by": lambda t: _filtered(t, "/v1/usage/by/member", dimension="member"),
+    "get_usage_over_time": _over_time,
+    "list_members": lambda t: _filtered(t, "/v1/members"),
+    "get_forecast": _ahead,
+    "get_limit_outlooks": lambda t: Call(),
+    "get_run_out": lambda t: Call(),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),
@@ -227,16 +253,16 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "void_grant": lambda t: replace(_once(t), path={"grant_id": _new_grant(t)}),
     "list_ledger": lambda t: Call(query={"cursor": _cursor(t, "/v1/ledger", {})}),
     "refund": lambda t: _once(t, entries=[_newest_entry(t)]),
-    "list_keys": lambda t: Call(),
+    "list_keys": lambda t: _going_on(t, "/v1/keys", _new_key),
     "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
     "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
-    "list_people": lambda t: Call(),
+    "list_people": lambda t: _going_on(t, "/v1/people", _new_person),
     "get_person": lambda t: Call({"person": _new_person(t)}),
     "set_role": lambda t: Call(
         {"person": _new_person(t)}, body={"role": "member", "member": t.named("member")}
     ),
     "remove_person": lambda t: Call({"person": _new_person(t)}),
-    "list_invitations": lambda t: Call(),
+    "list_invitations": lambda t: _going_on(t, "/v1/invitations", _new_invitation),
     "invite": lambda t: Call(
         body={
             "email": f"{t.fresh('asked')}@example.org",
@@ -245,13 +271,15 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
         }
     ),
     "revoke_invitation": lambda t: Call({"invitation": _new_invitation(t)}),
-    "list_plans": lambda t: Call(),
+    "list_plans": lambda t: _going_on(t, "/v1/plans", _other_plan),
     "put_plan": lambda t: replace(
         _once(t, name=f"Plan of {t.name}", window="month", allowance="5"), path={"plan_id": t.fresh("plan")}
     ),
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
-    "get_prices": lambda t: Call({"book": "credits"}),
+    "get_prices": lambda t: replace(
+        _going_on(t, "/v1/prices/credits", _new_version), path={"book": "credits"}
+    ),
     "get_price_version": lambda t: Call({"book": "credits", "version": _newest_version(t)}),
     "add_price_version": lambda t: replace(_once(t, **prices(t)), path={"book": "credits"}),
 }

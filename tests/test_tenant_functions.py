@@ -45,7 +45,7 @@ from runs_analytics.vocabulary import NANO
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
-    *("limit_id", "plan_id", "entry", "name", "key", "shown"),
+    *("limit_id", "plan_id", "entry", "name", "key", "shown", "cancelled"),
 }
 """Parameters that name something of an account."""
 
@@ -203,7 +203,9 @@ def taking_names() -> dict[str, set[str]]:
                 found[f"{module.name}.{name}"] = {
                     p.name
                     for p in parameters.values()
-                    if re.fullmatch(r"(Sequence\[)?(str|int)\]?( \| None)?", str(p.annotation))
+                    if re.fullmatch(
+                        r"(Sequence\[)?(str|int|tuple\[RunId, str\])\]?( \| None)?", str(p.annotation)
+                    )
                 }
     return found
 

@@ -33,7 +33,9 @@ EVERYONE = {*PERSON_ROLES}
 LOOKING = EVERYONE - {"member"}
 MONEY = {"owner", "admin", "finance"}
 WHO: dict[str, set[str]] = {
-    **dict.fromkeys(("overview", "run_history", "usage", "costs", "run", "settings", "api"), EVERYONE),
+    **dict.fromkeys(
+        ("overview", "run_history", "usage", "costs", "forecast", "run", "settings", "api"), EVERYONE
+    ),
     **dict.fromkeys(("credits", "pricing", "limits", "data"), LOOKING),
     "audit": MONEY,
 }
@@ -45,6 +47,7 @@ TABS = {"API keys": {"owner", "admin"}, "People": MONEY, "Account": EVERYONE}
 PLAIN = {
     *("period", "from", "to", "zone", "compare", "kind", "status"),
     *("by", "grain", "measure", "of", "unit", "sort", "order", "page", "lines"),
+    "days",
     *("book", "part", "act", "since", "before", "example", "language"),
 }
 """Names of addresses that choose a view or a place in a list, and name nothing."""

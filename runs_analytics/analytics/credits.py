@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,6 +17,7 @@ from runs_analytics.control.ledger_lines import Entry
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription, list_plans
 from runs_analytics.control.usage_days import held_credits_nano
 from runs_analytics.money.grants import Grant
+from runs_analytics.money.plans import Plan
 from runs_analytics.money.run_out import course
 from runs_analytics.roles import require
 from runs_analytics.scope import Scope
@@ -95,11 +96,24 @@ def standing(stores: Stores, scope: Scope, now: datetime) -> Standing:
         is_kept = ledger.is_kept(connection, scope)
     per_day_nano = max(used_nano, 0) // RATE_DAYS
     plan = subscription.plan if subscription else None
-    ahead, runs_out_at = course(kept, found.overage_nano, per_day_nano, now, zone, plan)
+    ahead, runs_out_at = course(kept, found.overage_nano, [per_day_nano], now, zone, plan)
     left_nano = sum(left for grant, left in found.left if grant == allowance)
     return Standing(
         found, held, subscription, per_day_nano, runs_out_at, tuple(ahead), allowance, left_nano, is_kept
     )
+
+
+def what_is_left(
+    stores: Stores, scope: Scope, now: datetime
+) -> tuple[Sequence[tuple[Grant, int]], int, Plan | None]:
+    """The grants with the billionths left of each, what is owed, and the plan."""
+    require(scope, "credits.read")
+    stores.give_due_allowance(scope, now)
+    with stores.control.read() as connection:
+        owed_nano = ledger.balance(connection, scope, now=now).overage_nano
+        subscription = current_subscription(connection, scope)
+        left = ledger_lines.grants_with_left(connection, scope)
+    return left, owed_nano, subscription.plan if subscription else None
 
 
 def burn_down(stores: Stores, scope: Scope, selection: Selection, now: datetime) -> pl.DataFrame:

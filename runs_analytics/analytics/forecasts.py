@@ -14,9 +14,10 @@ import polars as pl
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasting.engine import Accuracy, Model, forecast
+from runs_analytics.analytics.forecasting.totals import Totals
 from runs_analytics.analytics.forecasting.transforms import Floats
 from runs_analytics.errors import BadRequest
-from runs_analytics.selection import Selection
+from runs_analytics.selection import FIRST_DAY, Selection
 from runs_analytics.vocabulary import Dimension
 
 Measure = Literal["runs", "credits", "cost"]
@@ -26,6 +27,9 @@ LEAST_DAYS: Final = 14
 """Days of history below which nothing is forecast: two weeks show a weekly shape once over."""
 
 LONGEST_DAYS: Final = 366
+LEARNED_DAYS: Final = 730
+"""Days of history that pages and alerts learn from: what is older says little of the coming days."""
+
 DAYS_IN_WEEK: Final = 7
 MOST_PARTS: Final = 20
 OTHERS: Final = "(others)"
@@ -54,11 +58,26 @@ class UsageForecast:
     parts: pl.DataFrame | None
     accuracy: Accuracy
     models: tuple[Model, ...]
+    running: Totals | None
+    """What the days add up to, as floats; None where the selection ends before yesterday."""
+
+    def total_band(self, level: int) -> tuple[Decimal, Decimal] | None:
+        """Between what all coming days together will be, by so many percent."""
+        if self.running is None:
+            return None
+        low, high = self.running.bands((level,))[level]
+        return decimal_of(float(low[-1])), decimal_of(float(high[-1]))
 
     @property
     def total(self) -> Decimal:
         """What all coming days use together."""
         return sum(self.days["point"].to_list(), Decimal(0))
+
+
+def learned_from(selection: Selection, today: date) -> Selection:
+    """The whole days before today that a forecast of what a selection's filters leave learns from."""
+    first, last = today - timedelta(days=LEARNED_DAYS), today - timedelta(days=1)
+    return replace(selection, start=max(first, FIRST_DAY), end=last, period=None)
 
 
 def usage_forecast(
@@ -123,7 +142,8 @@ def _made(
     coming = [today + timedelta(days=step) for step in range(days)]
     table = pl.DataFrame({"day": coming} | {name: _decimals(part[-days:]) for name, part in columns.items()})
     parts = _parts(ask, past, measure, calendar, table, by, ahead) if by else None
-    return UsageForecast(measure, history, table, parts, made.accuracy, made.models)
+    running = made.totals if ahead == days else None
+    return UsageForecast(measure, history, table, parts, made.accuracy, made.models, running)
 
 
 def _daily(found: pl.DataFrame, calendar: pl.Series, measure: Measure) -> pl.DataFrame:
@@ -204,6 +224,10 @@ def split_nano(whole_nano: int, shares: Sequence[float]) -> list[int]:
     return parts
 
 
+def decimal_of(value: float) -> Decimal:
+    """A number as a Decimal of nine places."""
+    return Decimal(round(value * NANO)).scaleb(-9)
+
+
 def _decimals(values: Floats) -> pl.Series:
-    nano = [round(float(value) * NANO) for value in values]
-    return pl.Series([Decimal(one).scaleb(-9) for one in nano], dtype=pl.Decimal(38, 9))
+    return pl.Series([decimal_of(float(value)) for value in values], dtype=pl.Decimal(38, 9))

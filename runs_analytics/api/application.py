@@ -10,6 +10,7 @@ from runs_analytics.api.access import check_access
 from runs_analytics.api.answers import Serving
 from runs_analytics.api.authorizations import authorizations_router
 from runs_analytics.api.credit_routes import credits_router
+from runs_analytics.api.forecast_routes import forecasts_router
 from runs_analytics.api.key_routes import exports_router, keys_router
 from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
@@ -28,6 +29,7 @@ from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 _ROUTERS: Final = (
     usage_router,
     runs_list_router,
+    forecasts_router,
     credits_router,
     keys_router,
     plans_router,

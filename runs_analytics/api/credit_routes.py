@@ -39,8 +39,8 @@ from runs_analytics.api.answers import (
     place_in,
     shape,
 )
+from runs_analytics.api.paging import PageQuery
 from runs_analytics.api.problems import understood
-from runs_analytics.api.queries import CursorText, Query, Rows
 from runs_analytics.api.route import asker
 from runs_analytics.control import ledger, ledger_lines, plans
 from runs_analytics.control.ledger_lines import Entry
@@ -87,13 +87,6 @@ _BALANCE: Final = shape(
 
 GrantId = Annotated[str, Path(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00-\x1f\x7f/]+$")]
 EntryNumber = Annotated[int, Field(ge=1, le=2**53), WHOLE]
-
-
-class PageQuery(Query):
-    """Which part of a list."""
-
-    limit: Rows = 100
-    cursor: CursorText = Field(default=None, description="`next_cursor` of the answer before.")
 
 
 class NewGrant(Given):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Any, Final
-
-import orjson
 
 from runs_analytics.api.problems import Unprocessable
 
@@ -22,7 +21,8 @@ def sealed(pepper: bytes, of: str, place: list[Any]) -> str:
         of: names the list: account, operation and filters.
         place: JSON values that say where it goes on.
     """
-    text = orjson.dumps(place)
+    # The standard library's, as sums are wider than others let an integer be.
+    text = json.dumps(place, ensure_ascii=False, separators=(",", ":")).encode()
     return urlsafe_b64encode(_seal(pepper, of, text) + text).decode().rstrip("=")
 
 
@@ -43,7 +43,7 @@ def unsealed(pepper: bytes, of: str, cursor: str) -> list[Any]:
             field="cursor",
             value=cursor,
         )
-    place: list[Any] = orjson.loads(text)
+    place: list[Any] = json.loads(text)
     return place
 
 

@@ -25,12 +25,14 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import SelectionQuery, as_dimension
 from runs_analytics.api.route import asker
 from runs_analytics.api.usage_routes import selected
 from runs_analytics.control import keys
 from runs_analytics.control.keys import KEY_SCOPES, ApiKey
+from runs_analytics.control.schema import microseconds
 from runs_analytics.exports import export, subjects
 from runs_analytics.exports.document import Document, ExportResult
 from runs_analytics.exports.export import MEDIA_TYPES
@@ -73,14 +75,28 @@ def keys_router(serving: Serving) -> APIRouter:
 
     @router.get(
         "/v1/keys",
-        **described("The account's keys, oldest first, without secrets", shape(keys=list_of(shape(**_KEY)))),
+        **described(
+            "The account's keys, oldest first, without secrets",
+            shape(keys=list_of(shape(**_KEY)), next_cursor=nullable(TEXT)),
+        ),
     )
-    async def list_keys(request: Request) -> Response:
-        def ask() -> tuple[ApiKey, ...]:
-            with control.read() as connection:
-                return keys.list_keys(connection, asker(request))
+    async def list_keys(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
+        scope = asker(request)
 
-        return answer({"keys": [_key(one) for one in await serving.lane.run(ask)]})
+        def ask() -> Any:
+            with control.read() as connection:
+                found = keys.list_keys(connection, scope)
+            shown, cursor = page_of(
+                serving.runtime,
+                scope,
+                "list_keys",
+                query,
+                found,
+                lambda one: (microseconds(one.created_at), one.prefix),
+            )
+            return {"keys": [_key(one) for one in shown], "next_cursor": cursor}
+
+        return answer(await serving.lane.run(ask))
 
     @router.post(
         "/v1/keys",

@@ -7,16 +7,25 @@ from typing import Annotated, Any, Final
 
 import orjson
 from fastapi import APIRouter, Path, Request, Response
+from fastapi import Query as InQuery
 
 from runs_analytics.analytics.limits import limit_json, status_json
 from runs_analytics.api.authentication import scope_of
 from runs_analytics.api.bodies import json_body
 from runs_analytics.api.description import JSON_TYPE
+from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import MEDIA_TYPE, problem_schema, understood
 from runs_analytics.api.route import tagged
 from runs_analytics.api.runtime import Runtime
 from runs_analytics.api.tags import IfMatch, require_match, tag_of
-from runs_analytics.control.limits import find_limit, limit_statuses, list_limits, remove_limit, set_limit
+from runs_analytics.control.limits import (
+    LimitStatus,
+    find_limit,
+    limit_statuses,
+    list_limits,
+    remove_limit,
+    set_limit,
+)
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.bodies import ExactNumber
@@ -89,12 +98,16 @@ def limits_router(runtime: Runtime) -> APIRouter:
     @router.get(
         "/v1/limits",
         summary="How every limit stands",
-        responses=_responses(200, 401, 503),
+        responses=_responses(200, 400, 401, 403, 422, 503),
         openapi_extra=security,
     )
-    async def get_limits(request: Request) -> Response:
+    async def get_limits(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
         scope = await scope_of(runtime, request)
-        return _json({"limits": await asyncio.to_thread(_statuses, runtime, scope)})
+        found = await asyncio.to_thread(_statuses, runtime, scope)
+        shown, cursor = page_of(
+            runtime, scope, "get_limits", query, found, lambda one: (one.limit.id, one.value)
+        )
+        return _json({"limits": [status_json(one) for one in shown], "next_cursor": cursor})
 
     @router.get(
         "/v1/limits/{limit_id}",
@@ -146,9 +159,9 @@ def limits_router(runtime: Runtime) -> APIRouter:
     return router
 
 
-def _statuses(runtime: Runtime, scope: Scope) -> list[dict[str, Any]]:
+def _statuses(runtime: Runtime, scope: Scope) -> tuple[LimitStatus, ...]:
     with runtime.control.read() as connection:
-        return [status_json(one) for one in limit_statuses(connection, scope, now=runtime.clock())]
+        return limit_statuses(connection, scope, now=runtime.clock())
 
 
 def _one(runtime: Runtime, scope: Scope, limit_id: str) -> Limit:

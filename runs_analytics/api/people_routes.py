@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi import Query as InQuery
 from pydantic import Field
 
 from runs_analytics.api.acts import Given, Name
@@ -21,12 +22,14 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
 from runs_analytics.api.tags import IfMatch, require_match, tag_of
 from runs_analytics.control import invitations, people
 from runs_analytics.control.invitations import Invitation
 from runs_analytics.control.people import Membership
+from runs_analytics.control.schema import microseconds
 from runs_analytics.control.writer import Connection
 from runs_analytics.roles import PERSON_ROLES
 from runs_analytics.scope import Scope
@@ -83,14 +86,23 @@ def people_router(serving: Serving) -> APIRouter:
 
     @router.get(
         "/v1/people",
-        **described("Everyone who belongs to the account", shape(people=list_of(shape(**_PERSON)))),
+        **described(
+            "Everyone who belongs to the account",
+            shape(people=list_of(shape(**_PERSON)), next_cursor=nullable(TEXT)),
+        ),
     )
-    async def list_people(request: Request) -> Response:
-        def ask() -> tuple[Membership, ...]:
-            with control.read() as connection:
-                return people.list_people(connection, asker(request))
+    async def list_people(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
+        scope = asker(request)
 
-        return answer({"people": [_person(one) for one in await run(ask)]})
+        def ask() -> Any:
+            with control.read() as connection:
+                found = people.list_people(connection, scope)
+            shown, cursor = page_of(
+                serving.runtime, scope, "list_people", query, found, lambda one: (one.email, one.person)
+            )
+            return {"people": [_person(one) for one in shown], "next_cursor": cursor}
+
+        return answer(await run(ask))
 
     @router.get(
         "/v1/people/{person}",
@@ -151,16 +163,31 @@ def _add_invitations(router: APIRouter, serving: Serving) -> None:
 
     @router.get(
         "/v1/invitations",
-        **described("Every invitation, newest first", shape(invitations=list_of(shape(**_INVITATION)))),
+        **described(
+            "Every invitation, newest first",
+            shape(invitations=list_of(shape(**_INVITATION)), next_cursor=nullable(TEXT)),
+        ),
     )
-    async def list_invitations(request: Request) -> Response:
-        now = serving.runtime.clock()
+    async def list_invitations(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
 
-        def ask() -> tuple[Invitation, ...]:
+        def ask() -> Any:
             with control.read() as connection:
-                return invitations.list_invitations(connection, asker(request))
+                found = invitations.list_invitations(connection, scope)
+            shown, cursor = page_of(
+                serving.runtime,
+                scope,
+                "list_invitations",
+                query,
+                found,
+                lambda one: (-microseconds(one.created_at), one.id),
+            )
+            return {
+                "invitations": [_invitation(one, one.state(now)) for one in shown],
+                "next_cursor": cursor,
+            }
 
-        return answer({"invitations": [_invitation(one, one.state(now)) for one in await run(ask)]})
+        return answer(await run(ask))
 
     @router.post(
         "/v1/invitations",

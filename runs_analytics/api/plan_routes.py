@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Path, Request, Response
+from fastapi import Query as InQuery
 from pydantic import Field
 
 from runs_analytics.analytics import credits as accounting
@@ -24,9 +25,11 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
 from runs_analytics.control import plans
+from runs_analytics.control.schema import microseconds
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import BadRequest, NotFound
@@ -135,11 +138,23 @@ def plans_router(serving: Serving) -> APIRouter:
     run, stores = serving.lane.run, serving.runtime.stores
 
     @router.get(
-        "/v1/plans", **described("The newest version of each plan", shape(plans=list_of(shape(**_PLAN))))
+        "/v1/plans",
+        **described(
+            "The newest version of each plan",
+            shape(plans=list_of(shape(**_PLAN)), next_cursor=nullable(TEXT)),
+        ),
     )
-    async def list_plans(request: Request) -> Response:
-        found = await run(lambda: accounting.plans(stores, asker(request)))
-        return answer({"plans": [_plan(one) for one in found]})
+    async def list_plans(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
+        scope = asker(request)
+
+        def ask() -> Any:
+            found = accounting.plans(stores, scope)
+            shown, cursor = page_of(
+                serving.runtime, scope, "list_plans", query, found, lambda one: (one.plan.id,)
+            )
+            return {"plans": [_plan(one) for one in shown], "next_cursor": cursor}
+
+        return answer(await run(ask))
 
     @router.put(
         "/v1/plans/{plan_id}",
@@ -207,14 +222,26 @@ def _add_prices(router: APIRouter, serving: Serving) -> None:
             shape(
                 versions=list_of(
                     shape(version=INTEGER, valid_from=MOMENT, credit_rate=nullable(TEXT), prices=INTEGER)
-                )
+                ),
+                next_cursor=nullable(TEXT),
             ),
         ),
     )
-    async def get_prices(request: Request, book: BookName) -> Response:
-        found = await run(lambda: book_of(asker(request), book))
-        versions = [v.to_json() | {"prices": len(v.prices)} for v in found.versions]
-        return answer({"versions": versions})
+    async def get_prices(
+        request: Request, book: BookName, query: Annotated[PageQuery, InQuery()]
+    ) -> Response:
+        scope = asker(request)
+        found = await run(lambda: book_of(scope, book))
+        shown, cursor = page_of(
+            serving.runtime,
+            scope,
+            f"get_prices {book}",
+            query,
+            found.versions,
+            lambda one: (microseconds(one.valid_from), one.version),
+        )
+        versions = [one.to_json() | {"prices": len(one.prices)} for one in shown]
+        return answer({"versions": versions, "next_cursor": cursor})
 
     @router.get("/v1/prices/{book}/{version}", **described("One version with every price", _VERSION))
     async def get_price_version(request: Request, book: BookName, version: VersionNumber) -> Response:

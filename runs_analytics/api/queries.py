@@ -30,7 +30,12 @@ PAGING: Final = frozenset({CURSOR, "limit"})
 _NO_CONTROL: Final = r"^[^\x00-\x1f\x7f]+$"
 
 
-def _whole(text: object) -> int:
+def whole_number(text: object) -> int:
+    """A parameter's text as a whole number of at most nine digits.
+
+    Raises:
+        ValueError: when it is something else.
+    """
     if not isinstance(text, str) or not text.isascii() or not text.isdigit() or len(text) > 9:
         raise ValueError("write a whole number")
     return int(text)
@@ -75,7 +80,7 @@ Values = Annotated[list[Text], Field(max_length=MAX_VALUES)]
 Rows = Annotated[
     int,
     Field(ge=1, le=MAX_ROWS, description="At most so many rows."),
-    BeforeValidator(_whole),
+    BeforeValidator(whole_number),
 ]
 
 
@@ -94,14 +99,9 @@ class Query(BaseModel):
         }
 
 
-class SelectionQuery(Query):
-    """Which runs: the same names and meanings as in the address of a page."""
+class FilterQuery(Query):
+    """Which runs, of whatever day."""
 
-    period: _with_schema(Literal[PERIODS], type="string", enum=list(PERIODS)) = Field(  # type: ignore[valid-type]
-        default=None, description="A range that moves on with time; `30d` when no dates are given either."
-    )
-    from_: DateText = Field(default=None, alias="from", description="First local day counted.")
-    to: DateText = Field(default=None, description="Last local day counted.")
     zone: ZoneText = Field(default=None, description="IANA zone that cuts days; the account's when absent.")
     project: Values = Field(default=[], description="Any of these; repeat it for several.")
     team: Values = []
@@ -129,6 +129,16 @@ class SelectionQuery(Query):
             return Selection.parse(given, today=clock().astimezone(ask.local).date(), zone=ask.zone)
         except BadSelection as problem:
             raise Unprocessable(problem.message, field=problem.field, value=problem.value) from problem
+
+
+class SelectionQuery(FilterQuery):
+    """Which runs: the same names and meanings as in the address of a page."""
+
+    period: _with_schema(Literal[PERIODS], type="string", enum=list(PERIODS)) = Field(  # type: ignore[valid-type]
+        default=None, description="A range that moves on with time; `30d` when no dates are given either."
+    )
+    from_: DateText = Field(default=None, alias="from", description="First local day counted.")
+    to: DateText = Field(default=None, description="Last local day counted.")
 
 
 class ComparedQuery(SelectionQuery):

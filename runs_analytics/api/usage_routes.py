@@ -7,7 +7,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
-import polars as pl
 from fastapi import APIRouter, Path, Request, Response
 from fastapi import Query as InQuery
 from pydantic import Field
@@ -26,6 +25,7 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
+from runs_analytics.api.paging import SelectionPageQuery, page_of
 from runs_analytics.api.queries import SelectionQuery
 from runs_analytics.api.route import asker
 from runs_analytics.selection import Selection
@@ -43,13 +43,14 @@ _BY: Final = shape(
     dimension=TEXT,
     totals=shape(**_MEASURE_SHAPES),
     values=list_of(shape(value=TEXT, **_MEASURE_SHAPES)),
+    next_cursor=nullable(TEXT),
 )
 
 DimensionName = Annotated[Literal[DIMENSIONS], Path()]  # type: ignore[valid-type]
 GrainName = Literal["hour", "day", "week", "month"]
 
 
-class OverTimeQuery(SelectionQuery):
+class OverTimeQuery(SelectionPageQuery):
     """Which runs, in slots of which length."""
 
     grain: GrainName = Field(default="day", description="Length of a slot on the zone's clock.")
@@ -76,13 +77,13 @@ def usage_router(serving: Serving) -> APIRouter:
 
     @router.get("/v1/usage/by/{dimension}", **described("Every measure by the values of a dimension", _BY))
     async def get_usage_by(
-        request: Request, dimension: DimensionName, query: Annotated[SelectionQuery, InQuery()]
+        request: Request, dimension: DimensionName, query: Annotated[SelectionPageQuery, InQuery()]
     ) -> Response:
-        return answer(await run(lambda: _by(*selected(serving, request, query), dimension)))
+        return answer(await run(lambda: _by(serving, request, query, dimension)))
 
     @router.get("/v1/members", **described("The members that used something, with what they spent", _BY))
-    async def list_members(request: Request, query: Annotated[SelectionQuery, InQuery()]) -> Response:
-        return answer(await run(lambda: _by(*selected(serving, request, query), "member")))
+    async def list_members(request: Request, query: Annotated[SelectionPageQuery, InQuery()]) -> Response:
+        return answer(await run(lambda: _by(serving, request, query, "member")))
 
     @router.get(
         "/v1/usage/over-time",
@@ -93,6 +94,7 @@ def usage_router(serving: Serving) -> APIRouter:
                 grain=TEXT,
                 by=nullable(TEXT),
                 slots=list_of(shape(start=TEXT, value=nullable(TEXT), **_MEASURE_SHAPES)),
+                next_cursor=nullable(TEXT),
             ),
         ),
     )
@@ -100,14 +102,23 @@ def usage_router(serving: Serving) -> APIRouter:
         def ask() -> Any:
             asked, selection = selected(serving, request, query)
             frame = usage.over_time(asked, selection, query.grain, query.by or None)
+            rows, cursor = page_of(
+                serving.runtime,
+                asked.scope,
+                "get_usage_over_time",
+                query,
+                frame.iter_rows(named=True),
+                lambda row: (_start(row["bucket"]), row.get("value", "")),
+            )
             return {
                 "range": _range(asked, selection),
                 "grain": query.grain,
                 "by": query.by or None,
                 "slots": [
                     {"start": _start(row["bucket"]), "value": row.get("value"), **_measures(row)}
-                    for row in frame.iter_rows(named=True)
+                    for row in rows
                 ],
+                "next_cursor": cursor,
             }
 
         return answer(await run(ask))
@@ -121,13 +132,23 @@ def selected(serving: Serving, request: Request, query: SelectionQuery) -> tuple
     return asked, query.selection(asked, serving.runtime.clock)
 
 
-def _by(asked: Ask, selection: Selection, dimension: Any) -> dict[str, Any]:
-    frame: pl.DataFrame = usage.by_value(asked, selection, dimension)
+def _by(serving: Serving, request: Request, query: SelectionPageQuery, dimension: Any) -> dict[str, Any]:
+    asked, selection = selected(serving, request, query)
+    frame = usage.by_value(asked, selection, dimension)
+    rows, cursor = page_of(
+        serving.runtime,
+        asked.scope,
+        f"get_usage_by {dimension}",
+        query,
+        frame.iter_rows(named=True),
+        lambda row: (-int(row["credits"].scaleb(9)), -int(row["runs"]), row["value"]),
+    )
     return {
         "range": _range(asked, selection),
         "dimension": dimension,
         "totals": _totals(usage.totals(asked, selection)),
-        "values": [{"value": row["value"], **_measures(row)} for row in frame.iter_rows(named=True)],
+        "values": [{"value": row["value"], **_measures(row)} for row in rows],
+        "next_cursor": cursor,
     }
 
 

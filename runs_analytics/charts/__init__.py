@@ -6,6 +6,7 @@ who cannot see it (`description`).
 
 from runs_analytics.charts import alt_text
 from runs_analytics.charts.distribution import distribution_boxes, histogram
+from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.lines import lines_over_time
 from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
@@ -58,6 +59,7 @@ __all__ = [
     "configured",
     "distribution_boxes",
     "duration_text",
+    "forecast_over_time",
     "histogram",
     "lines_over_time",
     "money_unit",

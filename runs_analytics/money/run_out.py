@@ -1,4 +1,4 @@
-"""When credits run out if usage goes on at the present rate."""
+"""When credits run out if usage goes on at a rate, or as a forecast says."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEP: Final = timedelta(hours=6)
 def course(
     left: Sequence[tuple[Grant, int]],
     overage_nano: int,
-    per_day_nano: int,
+    per_day_nano: Sequence[int],
     now: datetime,
     zone: ZoneInfo,
     plan: Plan | None = None,
@@ -31,14 +31,14 @@ def course(
     Args:
         left: grants with the billionths left of each, those that start later included.
         overage_nano: what is owed, which the first credits pay.
-        per_day_nano: billionths used in 24 hours.
+        per_day_nano: billionths used in each 24 hours from now on; the last one is that of all that follow.
         now: aware.
         zone: the account's.
     """
     grants = {grant.id: grant for grant, _ in left}
     rest = {grant.id: nano for grant, nano in left}
     period = period_of(now, plan.window, zone) if plan else None
-    step_nano = -(-per_day_nano * (_STEP // timedelta(hours=1)) // 24)
+    steps_nano = [-(-nano * (_STEP // timedelta(hours=1)) // 24) for nano in per_day_nano]
     owed, points, moment = overage_nano, [], now
     while moment <= now + HORIZON:
         while plan and period and period.resets_at <= moment:
@@ -57,8 +57,9 @@ def course(
         points.append((moment, balance_nano))
         if balance_nano <= 0:
             return points, moment
-        if not per_day_nano:
+        day = (moment - now) // timedelta(days=1)
+        if not any(steps_nano[min(day, len(steps_nano) - 1) :]):
             return points, None
-        owed += step_nano
+        owed += steps_nano[min(day, len(steps_nano) - 1)]
         moment += _STEP
     return points, None

@@ -25,6 +25,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("costs", "Costs", ":material/payments:"),
         ("credits", "Credits", ":material/account_balance_wallet:"),
         ("pricing", "Pricing", ":material/sell:"),
+        ("forecast", "Forecast", ":material/trending_up:"),
     ),
     "Control": (
         ("limits", "Limits", ":material/speed:"),

@@ -56,7 +56,7 @@ def _level(point: Floats, size: float) -> Floats:
     return np.maximum(np.abs(point), LEAST_LEVEL * size) / size
 
 
-def _step_spread(missed: Floats, weight: Floats) -> Floats:
+def _step_spread(missed: Floats, weight: Floats, largest_power: float) -> Floats:
     """Mean absolute miss by step as a power of the step, fitted by weighted least squares on logarithms."""
     horizon = missed.shape[1]
     steps = np.arange(1, horizon + 1, dtype=float)
@@ -69,11 +69,11 @@ def _step_spread(missed: Floats, weight: Floats) -> Floats:
     x, z, w = np.log(steps[good]), np.log(mean[good]), mass[good]
     x_mean, z_mean = np.average(x, weights=w), np.average(z, weights=w)
     power = (w * (x - x_mean) * (z - z_mean)).sum() / ((w * (x - x_mean) ** 2).sum() + TINY)
-    power = float(np.clip(power, 0.0, LARGEST_STEP_POWER))
+    power = float(np.clip(power, 0.0, largest_power))
     return np.asarray(np.exp(z_mean + power * (np.log(steps) - x_mean)))
 
 
-def misses_of(trial: Trial, forecasts: Floats) -> Misses:
+def misses_of(trial: Trial, forecasts: Floats, *, largest_step_power: float = LARGEST_STEP_POWER) -> Misses:
     """The misses of a combined forecast (origins + 1, horizon) at the origins of its trial."""
     weight = trial.weight
     known = weight > 0
@@ -83,7 +83,7 @@ def misses_of(trial: Trial, forecasts: Floats) -> Misses:
     best: tuple[float, float, Floats, Floats] | None = None
     for power in LEVEL_POWERS:
         level = _level(before, size) ** power
-        by_step = _step_spread(missed / level, weight) + TINY * size
+        by_step = _step_spread(missed / level, weight, largest_step_power) + TINY * size
         scaled = missed / level / by_step
         fit = -float(((np.log(level * by_step) + np.abs(scaled)) * weight)[known].sum())
         if best is None or fit > best[0]:

@@ -11,6 +11,7 @@ from runs_analytics.analytics.forecasting.bands import Misses, bands, misses_of
 from runs_analytics.analytics.forecasting.combination import combined, family_weights
 from runs_analytics.analytics.forecasting.field import Field, Trial, trial_of
 from runs_analytics.analytics.forecasting.smoothing import Indices
+from runs_analytics.analytics.forecasting.totals import Totals, totals_of
 from runs_analytics.analytics.forecasting.transforms import Floats
 from runs_analytics.errors import BadRequest
 
@@ -52,7 +53,7 @@ class Forecast:
     naive: Floats
     models: tuple[Model, ...]
     accuracy: Accuracy
-    misses: Misses
+    totals: Totals
 
 
 def forecast(values: Floats, horizon: int, season: int, levels: Sequence[int] = (80, 95)) -> Forecast:
@@ -79,7 +80,7 @@ def forecast(values: Floats, horizon: int, season: int, levels: Sequence[int] = 
         naive[-1],
         tuple(models),
         _accuracy(trial, forecasts, naive, misses, levels),
-        misses,
+        totals_of(trial, forecasts),
     )
 
 
