@@ -18,7 +18,7 @@ from runs_analytics.control.audit_chain import AuditHeads, ChainHead, chain_head
 from runs_analytics.control.authorizations import accounts_with_expired_holds, expire_holds
 from runs_analytics.control.imports import fail_import, imports_in_state, undo_import
 from runs_analytics.control.meta import control_version, get_meta, next_seq, set_meta
-from runs_analytics.control.prices import append_price_version, list_price_versions, next_price_version
+from runs_analytics.control.prices import append_price_version, next_price_version
 from runs_analytics.control.segments import all_segments
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.subscriptions import accounts_with_allowance_due, due_subscription
@@ -29,9 +29,10 @@ from runs_analytics.ingest.archiver import Archiver
 from runs_analytics.ingest.files.mapping import ImportMapping
 from runs_analytics.ingest.import_job import Books, ImportReport
 from runs_analytics.ingest.importer import Importer, Progress
+from runs_analytics.ingest.recount import read_books, recount
 from runs_analytics.ingest.recovery import clean_archive, heal_notes, restore_imported_ids
 from runs_analytics.ingest.stored_ids import ImportedIds
-from runs_analytics.money.price_book import BOOK_KINDS, PriceBook, PriceVersion
+from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
 from runs_analytics.warehouse.answers import Answers
@@ -112,12 +113,7 @@ class Stores:
     def books(self, scope: Scope) -> Books:
         """The price books of the scope's account."""
         with self.control.read() as connection:
-            credit, cost = (
-                PriceBook(kind, tuple(_version(v.version, v.body) for v in found))
-                for kind in BOOK_KINDS
-                for found in [list_price_versions(connection, scope, kind)]
-            )
-        return Books(credit, cost)
+            return read_books(connection, scope)
 
     def add_price_version(
         self, scope: Scope, kind: Literal["credits", "cost"], version: PriceVersion
@@ -248,6 +244,12 @@ class Stores:
             self.control.write(self.audit_heads.note_end)
         self._exported_heads = heads
 
+    def recount_prices(self) -> None:
+        """Make every counter of prices over periods anew from the runs."""
+        for account in accounts(self):
+            scope = Scope(account.id, OPERATOR.actor)
+            self.control.write(lambda c, s=scope: recount(c, self.warehouse, s))  # type: ignore[misc]
+
     def compact(self) -> None:
         """Sum up rollup deltas, and put days that ended over an hour ago in order."""
         compact_rollups(self.warehouse)
@@ -319,7 +321,3 @@ def accounts(stores: Stores) -> tuple[Account, ...]:
     """Every account, for those who administrate them all."""
     with stores.control.read() as connection:
         return tuple(list_accounts(connection, OPERATOR))
-
-
-def _version(number: int, body: object) -> PriceVersion:
-    return PriceVersion.from_json(body | {"version": number} if isinstance(body, dict) else body)

@@ -37,8 +37,9 @@ def verify(context: Context, given: Namespace) -> int:
 
 
 def rebuild(context: Context, given: Namespace) -> int:
-    """Make the warehouse anew from the archive and the inbox."""
+    """Make the warehouse anew from the archive and the inbox, and the counters of prices from its runs."""
     context.stores.warehouse.start_over()
     context.apply(0)
+    context.stores.recount_prices()
     context.say(f"Rebuilt up to {context.stores.warehouse.applied_seq}.")
     return 0

@@ -82,6 +82,33 @@ def used_in(connection: sa.Connection, scope: Scope, meter: Meter, first_day: da
     return _stored(connection, scope, meter, first_day) or 0
 
 
+def counters(connection: sa.Connection, scope: Scope) -> dict[tuple[Meter, date], int]:
+    """Every counter of the scope's account, by meter and first local day of the period."""
+    columns = price_counters.c
+    rows = connection.execute(sa.select(price_counters).where(columns.account == scope.account))
+    return {
+        (Meter(row.book, row.price_id, row.measure, row.window), row.first_day): int(row.used) for row in rows
+    }
+
+
+def replace_counters(connection: sa.Connection, scope: Scope, used: Mapping[tuple[Meter, date], int]) -> None:
+    """Put what was counted anew in the place of every counter of the scope's account."""
+    connection.execute(sa.delete(price_counters).where(price_counters.c.account == scope.account))
+    rows = [
+        {
+            "account": scope.account,
+            "book": meter.book,
+            "price_id": meter.price_id,
+            "measure": meter.measure,
+            "window": meter.over,
+            "first_day": first_day,
+            "used": count,
+        }
+        for (meter, first_day), count in used.items()
+    ]
+    write_rows(connection, _INSERT, rows)
+
+
 def _stored(connection: sa.Connection, scope: Scope, meter: Meter, first_day: date) -> int | None:
     columns = price_counters.c
     return connection.scalar(

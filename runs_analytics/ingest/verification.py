@@ -20,6 +20,7 @@ from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import Damaged
 from runs_analytics.ingest.applier import INBOX_ROWS, OPERATOR, inbox_frame
+from runs_analytics.ingest.recount import counter_differences
 from runs_analytics.scope import Scope
 from runs_analytics.warehouse.archive import Archive, net_runs_of
 from runs_analytics.warehouse.store import Warehouse
@@ -67,6 +68,8 @@ def verify_stores(
         chains = [check_chain(connection, Scope(account, OPERATOR.actor), heads) for account in zones]
         differences += [chain.problem for chain in chains if chain.problem]
         differences += [text for account in zones for text in _credit_differences(connection, account)]
+        scopes = [Scope(account, OPERATOR.actor) for account in zones]
+        differences += [text for one in scopes for text in counter_differences(connection, warehouse, one)]
     expected: Counter[tuple[str, str]] = Counter()
     archived = 0
     for number, segment in enumerate(segments):

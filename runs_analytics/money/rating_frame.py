@@ -28,7 +28,7 @@ from runs_analytics.money.price_book import (
 )
 from runs_analytics.money.rating import BLOCKED, TAG_PREFIX, CompiledBook, compile_book, counts_over_periods
 from runs_analytics.money.rating_periods import PeriodCounts, amounts_after_earlier, local_days
-from runs_analytics.money.rating_terms import CompiledPrice
+from runs_analytics.money.rating_terms import CompiledPrice, Meter
 from runs_analytics.run_frame import RATED_SCHEMA
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO
 
@@ -50,6 +50,32 @@ class RatedFrame:
     too_large: pl.Series
     """By row: `credits` or `cost` where that amount is over the limit of one run (there the amount is
     null), otherwise null. `rating.amount_too_large` words the refusal."""
+
+
+def count_rated(rated: pl.DataFrame, book: PriceBook, counts: PeriodCounts) -> None:
+    """Add what rated runs used of the book's prices over periods, by the version and the price that each one keeps.
+
+    Args:
+        rated: runs that are over and were not blocked, with what prices look at and what the book made of each.
+        book: theirs.
+        counts: what is added to.
+    """
+    kind = book.kind
+    for version in book.versions:
+        for price in version.prices:
+            over = {(one.measure, one.over) for one in price.components if one.over}
+            if not over:
+                continue
+            is_its = (pl.col(f"{kind}_version") == version.version) & (pl.col(f"{kind}_price") == price.id)
+            runs = rated.filter(is_its)
+            work = _counts(runs, {measure for measure, _ in over}).with_columns(
+                local_days(runs["started_at"], counts.zone).alias("day")
+            )
+            sums = work.group_by("day").agg(pl.col({m for m, _ in over}).cast(pl.Int128).sum())
+            for row in sums.iter_rows(named=True):
+                for measure, window in over:
+                    key = counts.key(Meter(kind, price.id, measure, window), row["day"])
+                    counts.used[key] += row[measure]
 
 
 @dataclass(frozen=True, slots=True)
