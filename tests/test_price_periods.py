@@ -441,8 +441,3 @@ def test_stores_from_before_a_run_kept_what_was_used_are_read(tmp_path: Path) ->
         stores.warehouse.start_over()
         stores.apply_waiting()
         assert stored_uses(stores) == {"a": None, "b": [950]}
-            [None, [0]],
-            [None, [950]],
-            [[0], None],
-            [[950], None],
-        )
