@@ -55,3 +55,4 @@ bench: dev compiled  ## every figure of speed and size beside the naive way and 
 bench-accuracy: dev compiled  ## how right forecasts and bands are on public data, beside other tools on the same series
 	$(PIP) -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.accuracy --peers
+	$(BIN)/python -m benchmarks.breach

@@ -27,7 +27,6 @@ with st.skeleton(height=420):
         cast(Measure, name),
         days=int(horizon),
         today=today,
-        by=by,
     )
 if isinstance(found, Refusal):
     st.info(escaped(found.reason), icon=":material/hourglass_empty:")
@@ -43,17 +42,8 @@ with st.container(border=True):
     forecast_parts.chart(view, found, measure)
     st.caption(escaped(forecast_parts.sentence(found, measure)))
 
-tables = [
-    table
-    for table in (
-        forecast_parts.parts_table(view, found, measure, by),
-        forecast_parts.limits_table(view),
-        forecast_parts.days_table(found, measure),
-        forecast_parts.models_table(found),
-    )
-    if table is not None
-]
-for tab, table in zip(st.tabs([table.title for table in tables]), tables, strict=True):
-    with tab:
-        table.show(table.name, currency=view.ask.currency)
-exporting.menu(view, exporting.Shown(cards, tuple(tables)))
+shown = controls.choice("part", forecast_parts.PARTS, label="Table")
+with st.skeleton(height=300):
+    table = forecast_parts.table(view, found, measure, shown, by)
+table.show(table.name, currency=view.ask.currency)
+exporting.menu(view, exporting.Shown(cards, (table,)))

@@ -159,7 +159,15 @@ def test_the_page_shows_what_the_questions_answer(ask: Ask) -> None:
         "Credits run out",
     }
     assert "The next 30 days are expected to use" in texts(app)
-    assert [tab.label for tab in app.tabs] == ["By project", "Limits", "Days", "Models"]
+
+
+@pytest.mark.parametrize(("part", "rows"), [("split", 4), ("limits", 3), ("days", 31), ("models", 1)])
+def test_each_table_has_its_rows(stores: Stores, part: str, rows: int) -> None:
+    """The totals stand above the values and the days."""
+    app = open_page("forecast", part=part)
+    assert not app.exception
+    (table,) = app.dataframe
+    assert len(table.value) >= rows
 
 
 def test_the_page_refuses_in_words_where_it_cannot_say(stores: Stores) -> None:

@@ -32,6 +32,9 @@ LEARNED_DAYS: Final = 730
 
 DAYS_IN_WEEK: Final = 7
 MOST_PARTS: Final = 20
+PART_ORIGINS: Final = 8
+"""Parts share what the total is forecast to be, and need no bands."""
+
 OTHERS: Final = "(others)"
 NANO: Final = 10**9
 
@@ -107,10 +110,12 @@ def usage_forecast(
         return Refusal("The selection begins today or later; choose one with whole days before today.")
     past = replace(selection, end=min(selection.end, today - timedelta(days=1)), period=None)
 
-    def make() -> UsageForecast | Refusal:
-        return _made(ask, past, measure, days, today, by, tuple(levels))
-
-    return ask.kept("forecasts.usage", past, measure, days, today, by, tuple(levels), make=make)
+    asked = past, measure, days, today, tuple(levels)
+    whole = ask.kept("forecasts.usage", *asked, make=lambda: _made(ask, *asked))
+    if by is None or isinstance(whole, Refusal):
+        return whole
+    parts = ask.kept("forecasts.parts", *asked, by, make=lambda: _parts(ask, past, measure, whole, today, by))
+    return replace(whole, parts=parts)
 
 
 def _made(
@@ -119,7 +124,6 @@ def _made(
     measure: Measure,
     days: int,
     today: date,
-    by: Dimension | None,
     levels: tuple[int, ...],
 ) -> UsageForecast | Refusal:
     found = usage.over_time(ask, past, "day")
@@ -141,9 +145,8 @@ def _made(
         columns |= {f"lower_{level}": low, f"upper_{level}": high}
     coming = [today + timedelta(days=step) for step in range(days)]
     table = pl.DataFrame({"day": coming} | {name: _decimals(part[-days:]) for name, part in columns.items()})
-    parts = _parts(ask, past, measure, calendar, table, by, ahead) if by else None
     running = made.totals if ahead == days else None
-    return UsageForecast(measure, history, table, parts, made.accuracy, made.models, running)
+    return UsageForecast(measure, history, table, None, made.accuracy, made.models, running)
 
 
 def _daily(found: pl.DataFrame, calendar: pl.Series, measure: Measure) -> pl.DataFrame:
@@ -155,12 +158,13 @@ def _parts(
     ask: Ask,
     past: Selection,
     measure: Measure,
-    calendar: pl.Series,
-    table: pl.DataFrame,
+    whole: UsageForecast,
+    today: date,
     by: Dimension,
-    ahead: int,
 ) -> pl.DataFrame:
     """Each value's coming days; made to add up to the total, day by day, to the billionth."""
+    calendar, table = whole.history["day"], whole.days
+    ahead = (today - past.end).days - 1 + table.height
     found = usage.over_time(ask, past, "day", by)
     sizes = (
         found.group_by("value").agg(pl.col(measure).sum()).sort(measure, "value", descending=[True, False])
@@ -185,7 +189,7 @@ def _rough(values: Floats, ahead: int) -> Floats:
     begun = values[int(np.argmax(values != 0)) :] if values.any() else values[-1:]
     if len(begun) < LEAST_DAYS:
         return np.full(ahead, float(begun.mean()))
-    return forecast(begun, ahead, DAYS_IN_WEEK, ()).point
+    return forecast(begun, ahead, DAYS_IN_WEEK, (), most_origins=PART_ORIGINS).point
 
 
 def _adding_up(rough: Mapping[str, Floats], table: pl.DataFrame, recent: Mapping[str, float]) -> pl.DataFrame:

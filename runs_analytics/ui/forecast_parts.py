@@ -13,7 +13,7 @@ from runs_analytics import charts
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics import outlook, usage
 from runs_analytics.analytics.forecasts import Measure as ForecastMeasure
-from runs_analytics.analytics.forecasts import Refusal, UsageForecast
+from runs_analytics.analytics.forecasts import Refusal, UsageForecast, learned_from, usage_forecast
 from runs_analytics.analytics.outlook import LimitOutlook
 from runs_analytics.exports.document import AMOUNT, Column, Kind
 from runs_analytics.roles import may
@@ -29,6 +29,7 @@ from runs_analytics.ui.theme import current_theme
 from runs_analytics.ui.words import DIMENSION_TITLES, value_title
 from runs_analytics.vocabulary import Dimension
 
+PARTS: Final = {"split": "Split", "limits": "Limits", "days": "Days", "models": "Models"}
 HORIZONS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
 LEVEL: Final = outlook.LEVEL
 LEAST_SHOWN_DAYS: Final = 14
@@ -83,15 +84,32 @@ def days_table(made: UsageForecast, measure: Measure) -> ShownTable:
     return ShownTable("forecast_days", "Days", columns, frame, {"point": made.total})
 
 
-def parts_table(view: View, made: UsageForecast, measure: Measure, by: Dimension) -> ShownTable | None:
+def table(view: View, made: UsageForecast, measure: Measure, part: str, by: Dimension) -> ShownTable:
+    """The table of a part of the page; the others are made when they are asked for."""
+    if part == "limits":
+        return limits_table(view)
+    if part == "days":
+        return days_table(made, measure)
+    return models_table(made) if part == "models" else parts_table(view, made, measure, by)
+
+
+def parts_table(view: View, made: UsageForecast, measure: Measure, by: Dimension) -> ShownTable:
     """The coming days by the values of a dimension, which add up to the total, beside as many days before."""
-    if made.parts is None:
-        return None
+    found = usage_forecast(
+        view.ask,
+        learned_from(view.selection, view.session.today),
+        made.measure,
+        days=made.days.height,
+        today=view.session.today,
+        by=by,
+    )
+    assert isinstance(found, UsageForecast)
+    assert found.parts is not None
     total, days = made.total, made.days.height
     before = usage.by_value(view.ask, _days_before(view, days), by).select(
         "value", before=measure.exact.cast(AMOUNT)
     )
-    sums = made.parts.group_by("value").agg(pl.col("point").sum())
+    sums = found.parts.group_by("value").agg(pl.col("point").sum())
     frame = sums.join(before, on="value", how="left").sort("point", "value", descending=[True, False])
     shares = [float(point / total) if total else 0.0 for point in frame["point"].to_list()]
     changes = [
@@ -125,11 +143,10 @@ def models_table(made: UsageForecast) -> ShownTable:
     return ShownTable("forecast_models", "Models", columns, frame, widths={"model": "large"})
 
 
-def limits_table(view: View) -> ShownTable | None:
-    """Every limit with where it will stand and how likely it is reached."""
-    if not may(view.ask.scope, "credits.read"):
-        return None
-    found = outlook.limit_outlooks(view.ask, view.session.stores, view.session.now)
+def limits_table(view: View) -> ShownTable:
+    """Every limit with where it will stand and how likely it is reached; none for those who see no credits."""
+    is_seen = may(view.ask.scope, "credits.read")
+    found = outlook.limit_outlooks(view.ask, view.session.stores, view.session.now) if is_seen else ()
     columns = (
         Column("limit", "Limit", "text"),
         Column("cap", "Limit is", _AMOUNT_KIND),

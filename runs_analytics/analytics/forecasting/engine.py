@@ -9,7 +9,7 @@ import numpy as np
 
 from runs_analytics.analytics.forecasting.bands import Misses, bands, misses_of
 from runs_analytics.analytics.forecasting.combination import combined, family_weights
-from runs_analytics.analytics.forecasting.field import Field, Trial, trial_of
+from runs_analytics.analytics.forecasting.field import ORIGINS, Field, Trial, trial_of
 from runs_analytics.analytics.forecasting.smoothing import Indices
 from runs_analytics.analytics.forecasting.totals import Totals, totals_of
 from runs_analytics.analytics.forecasting.transforms import Floats
@@ -56,14 +56,23 @@ class Forecast:
     totals: Totals
 
 
-def forecast(values: Floats, horizon: int, season: int, levels: Sequence[int] = (80, 95)) -> Forecast:
+def forecast(
+    values: Floats,
+    horizon: int,
+    season: int,
+    levels: Sequence[int] = (80, 95),
+    *,
+    most_origins: int = ORIGINS,
+) -> Forecast:
     """Forecast `horizon` further steps of an evenly spaced series (steps,); a season of 1 step means none.
+
+    Fewer origins of the back-test than there are by default take less time; the bands know less then.
 
     Raises BadRequest for fewer than LEAST_STEPS values, for values that are not finite, and for a horizon out of range.
     """
     values = np.asarray(values, dtype=float)
     _check(values, horizon, season)
-    trial = trial_of(values, horizon, season)
+    trial = trial_of(values, horizon, season, most_origins)
     families = Field(trial, season).families()
     weights = family_weights(families)
     forecasts = np.maximum(combined(families, weights), trial.floor)

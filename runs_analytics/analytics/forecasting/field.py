@@ -56,12 +56,14 @@ class Trial:
         return np.append(self.origins, len(self.values))
 
 
-def trial_of(values: Floats, horizon: int, season: int) -> Trial:
+def trial_of(values: Floats, horizon: int, season: int, most_origins: int = ORIGINS) -> Trial:
     """Rolling origins over a series, spread evenly over all but its first steps."""
     steps = len(values)
     first = max(4, min(3 * season, steps // 2)) if season > 1 else max(6, steps // 4)
     first = min(first, steps - 1)
-    origins = np.unique(np.linspace(first, steps - 1, min(ORIGINS, steps - first)).round().astype(np.intp))
+    origins = np.unique(
+        np.linspace(first, steps - 1, min(most_origins, steps - first)).round().astype(np.intp)
+    )
     target = origins[:, None] + np.arange(horizon)
     known = target < steps
     actual = np.where(known, values[np.minimum(target, steps - 1)], np.nan)
