@@ -52,6 +52,9 @@ RATED_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {
     "cost_version": pl.Int32,
     "cost_price": pl.String,
     "cost_lines": pl.List(pl.Int64),
+    # what earlier runs used in the period of each component over one: the credits price's, then the cost price's;
+    # null: none counts over a period
+    "used_before": pl.List(pl.Int64),
 }
 
 STORED_SCHEMA: Final[dict[str, pl.DataType | type[pl.DataType]]] = {

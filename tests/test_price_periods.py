@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import polars as pl
 import pytest
 from control_fixtures import ACME
@@ -19,6 +20,7 @@ from test_rating import JANUARY, NO_PRICES, a_book, a_price, a_run, frame_of
 
 from runs_analytics.analytics import history
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.rating_lines import lines_of
 from runs_analytics.control.accounts import create_account, get_account
 from runs_analytics.control.inbox import nothing_imported
 from runs_analytics.control.price_counters import used_in
@@ -39,6 +41,7 @@ from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+from runs_analytics.ui.runs_rating import shown_lines
 from runs_analytics.vocabulary import MAX_AMOUNT_NANO, MAX_QUANTITY, NANO
 
 pytest_plugins = ("control_fixtures",)
@@ -189,8 +192,52 @@ def test_a_component_over_a_period_comes_back_as_written(component: Component) -
 
 def test_a_line_says_its_period() -> None:
     book = a_book(a_price("any", GRADUATED))
-    (line,) = explain(book.versions[0], "any", (5,), a_run(output_tokens=1))
-    assert (line.form, line.over) == ("graduated", "month")
+    (line,) = explain(book.versions[0], "any", (5,), a_run(output_tokens=1), [950])
+    assert (line.form, line.over, line.used_before) == ("graduated", "month", 950)
+
+
+def test_a_run_keeps_what_was_used_before_it_for_each_book() -> None:
+    books = (
+        a_book(a_price("any", Component("run"), GRADUATED)),
+        a_book(a_price("list", PACKAGES), kind="cost"),
+    )
+    run = a_run(output_tokens=70)
+    used = {METER: 950, METER._replace(book="cost", price_id="list"): 2**70}
+    rated = rate_run(*books, run, used)
+    assert rated["used_before"] == [950, 2**63 - 1]
+    shown = [lines_of(book, run | rated) for book in books]
+    assert [[line.used_before for line in found[1]] for found in shown if found] == [[None, 950], [2**63 - 1]]
+    reported = run | {"reported_cost_nano": 1}
+    assert rate_run(*books, reported, used)["used_before"] == [950]
+    assert rate_run(*books, run | {"status": "blocked"}, used)["used_before"] is None
+
+
+def test_the_run_page_says_what_was_used_before() -> None:
+    book = a_book(a_price("any", GRADUATED))
+    lines = explain(book.versions[0], "any", (5,), a_run(output_tokens=70), [950])
+    assert shown_lines(lines, 5)[0]["Quantity"] == "70, from 950 to 1,020 of the month"
+
+
+def test_what_was_used_before_is_stored_with_the_run(tmp_path: Path) -> None:
+    with Stores.open(Settings(tmp_path / "data"), lambda: NOON) as stores:
+        stores.control.write(lambda c: create_account(c, SENDER_CLI, now=NOON))
+        stores.add_price_version(SENDER_CLI, "credits", a_book(a_price("any", GRADUATED)).versions[0])
+        accepter = Accepter(
+            stores.control,
+            TermsCache(stores.control.changes, stores.account, stores.books),
+            lambda _, ids: nothing_imported(ids),
+        )
+        accepter.accept(SENDER, [a_sent("a", 950), a_sent("b", 70)], NOON)
+        for _ in range(2):
+            stores.apply_waiting()
+            found = history.find(Ask.of(stores, SENDER_CLI), "b").row(0, named=True)
+            ref = history.RunRef(found["started_at"].replace(tzinfo=UTC), found["id_hash"])
+            assert history.one(Ask.of(stores, SENDER_CLI), ref).row["used_before"] == [950]
+            stores.archive_applied()
+            stores.warehouse.start_over()  # and again from the archive
+
+
+COMPARED = ["credits_lines", "cost_nano", "used_before"]
 
 
 def one_by_one(runs: list[dict[str, Any]], books: Books, zone: ZoneInfo) -> list[dict[str, Any] | None]:
@@ -208,7 +255,7 @@ def one_by_one(runs: list[dict[str, Any]], books: Books, zone: ZoneInfo) -> list
         except BadRequest:
             found.append(None)
             continue
-        found.append({"credits_lines": rated["credits_lines"], "cost_nano": rated["cost_nano"]})
+        found.append({name: rated[name] for name in COMPARED})
         for meter, key in keys.items() if run["status"] != "running" else ():
             used[key] = used.get(key, 0) + counts[meter]
     return found
@@ -246,7 +293,7 @@ def test_frames_of_a_file_cost_what_its_runs_cost_one_by_one(runs: list[dict[str
     found: list[dict[str, Any] | None] = []
     for start in range(0, len(runs), size):
         rated = rate_frame(frame_of(*runs[start : start + size]), books.credits, books.cost, counts)
-        columns = rated.rated.select("credits_lines", "cost_nano").rows(named=True)
+        columns = rated.rated.select(COMPARED).rows(named=True)
         found += [None if refused else row for row, refused in zip(columns, rated.too_large, strict=True)]
     assert found == one_by_one(runs, books, berlin)
 
@@ -356,3 +403,41 @@ def test_without_periods_a_run_is_rated_alone() -> None:
     run = a_run(output_tokens=10)
     book = a_book(a_price("any", within))
     assert rate_run(book, NO_PRICES, run, {METER: 1_000}) == rate_run(book, NO_PRICES, run)
+
+
+def test_stores_from_before_a_run_kept_what_was_used_are_read(tmp_path: Path) -> None:
+    """A warehouse and archive segments without the column."""
+
+    def without_it(file: Path) -> None:
+        pl.read_parquet(file).drop("used_before").write_parquet(file)
+
+    def stored_uses(stores: Stores) -> dict[str, Any]:
+        found = {}
+        for run_id in ("a", "b"):
+            row = history.find(Ask.of(stores, SENDER_CLI), run_id).row(0, named=True)
+            ref = history.RunRef(row["started_at"].replace(tzinfo=UTC), row["id_hash"])
+            found[run_id] = history.one(Ask.of(stores, SENDER_CLI), ref).row["used_before"]
+        return found
+
+    settings_of = Settings(tmp_path / "data")
+    with Stores.open(settings_of, lambda: NOON) as stores:
+        stores.control.write(lambda c: create_account(c, SENDER_CLI, now=NOON))
+        stores.add_price_version(SENDER_CLI, "credits", a_book(a_price("any", GRADUATED)).versions[0])
+        accepter = Accepter(
+            stores.control,
+            TermsCache(stores.control.changes, stores.account, stores.books),
+            lambda _, ids: nothing_imported(ids),
+        )
+        for run_id in ("a", "b"):
+            accepter.accept(SENDER, [a_sent(run_id, 950)], NOON)
+            stores.apply_waiting()
+            stores.archive_applied()
+        files = list(stores.archive.folder.rglob("*.parquet"))
+    without_it(next(file for file in files if pl.read_parquet(file)["id"].to_list() == ["a"]))
+    with duckdb.connect(str(tmp_path / "data" / "warehouse.duckdb")) as connection:
+        connection.execute("ALTER TABLE runs DROP COLUMN used_before")
+    with Stores.open(settings_of, lambda: NOON) as stores:
+        assert stored_uses(stores) == {"a": None, "b": None}
+        stores.warehouse.start_over()
+        stores.apply_waiting()
+        assert stored_uses(stores) == {"a": None, "b": [950]}

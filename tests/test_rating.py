@@ -136,6 +136,7 @@ def test_no_price_is_not_zero() -> None:
         "cost_version": None,
         "cost_price": None,
         "cost_lines": [],
+        "used_before": None,
     }
 
 

@@ -22,4 +22,10 @@ def lines_of(book: PriceBook, row: dict[str, Any]) -> tuple[PriceVersion, tuple[
     version = next((v for v in book.versions if v.version == number), None)
     if version is None:
         raise NotFound(f"The {kind} price book has no version {number}.", value=number)
-    return version, explain(version, row[f"{kind}_price"], tuple(row[f"{kind}_lines"] or ()), row)
+    price_id = row[f"{kind}_price"]
+    price = next((price for price in version.prices if price.id == price_id), None)
+    over = sum(1 for component in (price.components if price else ()) if component.over)
+    # Those of the credits price come first, those of the cost price last.
+    used = row.get("used_before") or []
+    own = used[:over] if kind == "credits" else used[len(used) - over :]
+    return version, explain(version, price_id, tuple(row[f"{kind}_lines"] or ()), row, own)

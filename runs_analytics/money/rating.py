@@ -11,7 +11,7 @@ run reported itself.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -62,6 +62,9 @@ class Rating:
     total_nano: int | None
     """Sum of the lines; None without a price."""
 
+    used_before: tuple[int, ...] = ()
+    """By component over a period: what was used in it before."""
+
 
 @dataclass(frozen=True, slots=True)
 class RatingLine:
@@ -80,6 +83,9 @@ class RatingLine:
 
     over: Window | None = None
     """The period whose runs before this one the quantity goes on from."""
+
+    used_before: Decimal | None = None
+    """What they used, as the run keeps it; None where it does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,18 +183,20 @@ def rate(book: PriceBook, run: Run, started_at: datetime, used: Used = NOTHING_U
     if run.get("status") == BLOCKED:
         return Rating(version.version, price.id, price.no_lines, 0)
     counts = [term.count(run) for term in price.terms]
+    used_before: tuple[int, ...] = ()
     if not compiled.counts_over_periods:
         lines = price.lines(counts)
         most_nano = sum(lines)
     else:
         meters = (price.meter(book.kind, term) for term in price.terms)
-        lines = price.lines(counts, [used.get(meter, 0) if meter else 0 for meter in meters])
+        before = [used.get(meter, 0) if meter else 0 for meter in meters]
+        lines, used_before = price.lines(counts, before), price.used_in_periods(before)
         # A run is refused or not whatever was used before it, so that it is known before its commit.
         most_nano = price.most_nano(counts)
     if most_nano > MAX_AMOUNT_NANO:
         raise amount_too_large(book.kind)
     total_nano = sum(lines)
-    return Rating(version.version, price.id, lines, total_nano)
+    return Rating(version.version, price.id, lines, total_nano, used_before)
 
 
 def counts_over_periods(*books: PriceBook) -> bool:
@@ -242,11 +250,25 @@ def rate_run(
         "cost_version": cost.version,
         "cost_price": cost.price_id,
         "cost_lines": list(cost.lines),
+        "used_before": [*credit.used_before, *cost.used_before] or None,
     }
 
 
-def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: Run) -> tuple[RatingLine, ...]:
+def explain(
+    version: PriceVersion,
+    price_id: str,
+    lines: tuple[int, ...],
+    run: Run,
+    used_before: Sequence[int] = (),
+) -> tuple[RatingLine, ...]:
     """The stored lines of a run beside the quantities and prices they were made from.
+
+    Args:
+        version: that the run was rated by.
+        price_id: of the price it met.
+        lines: billionths.
+        run: what it used.
+        used_before: what the run keeps of this price, by component over a period; nothing where it did not count.
 
     Raises:
         NotFound: when the version has no such price.
@@ -263,6 +285,7 @@ def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: R
         )
     compiled = _compile_version(version)
     factor = _factor(price, dict(zip(_names(compiled), condition_values(compiled, run), strict=True)))
+    before = iter(used_before)
     shown = [
         RatingLine(
             component.measure,
@@ -273,6 +296,7 @@ def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: R
             component.form,
             decimal_of_fraction(factor),
             component.over,
+            _in_units(component.measure, next(before, None)) if component.over else None,
         )
         for component, amount in zip(price.components, lines, strict=False)
     ]
@@ -284,6 +308,10 @@ def explain(version: PriceVersion, price_id: str, lines: tuple[int, ...], run: R
 def quantity(measure: str, run: Run) -> Decimal:
     """How much of a measure a run states, in the unit that prices use; 0 where it states none."""
     return Decimal(_counter(measure)(run)) / counts_per_unit(measure)
+
+
+def _in_units(measure: str, count: int | None) -> Decimal | None:
+    return None if count is None else Decimal(count) / counts_per_unit(measure)
 
 
 def amount_too_large(kind: str) -> BadRequest:

@@ -89,7 +89,10 @@ class _Rated:
     """Position in the prices; null: no price."""
 
     columns: pl.DataFrame
-    """nano, version, price and lines, in the frame's order; an amount over the limit is null beside its price."""
+    """nano, version, price, lines and used (before, null where nothing counts), in the frame's order.
+
+    An amount over the limit is null beside its price.
+    """
 
 
 def rate_frame(
@@ -142,8 +145,18 @@ def _rated_columns(frame: pl.DataFrame, credit: pl.DataFrame, cost: pl.DataFrame
         cost_version=listed.then("list_version"),
         cost_price=listed.then("list_price"),
         cost_lines=listed.then("list_lines").otherwise(_NO_LINES),
+        used_before=_used_before(amounts),
     )
     return rated.select(pl.col(name).cast(dtype) for name, dtype in RATED_SCHEMA.items())
+
+
+def _used_before(amounts: pl.DataFrame) -> pl.Expr:
+    """What both prices had counted before, one list after the other; null where neither counts."""
+    if all(amounts[name].null_count() == amounts.height for name in ("credits_used", "list_used")):
+        return pl.lit(None, dtype=pl.List(pl.Int64))  # Joining lists costs as much as all the rest.
+    listed = pl.when(pl.col("reported_cost_nano").is_null()).then("list_used")
+    both = pl.concat_list(pl.col("credits_used").fill_null([]), listed.otherwise(None).fill_null([]))
+    return pl.when(both.list.len() > 0).then(both)
 
 
 def _too_large(frame: pl.DataFrame, credit: _Rated, cost: _Rated) -> pl.Series:
@@ -183,7 +196,7 @@ def _after_earlier(
     is_rated = is_met & (frame["status"] != BLOCKED) & too_large.is_null()
     found = amounts_after_earlier(work.filter(is_rated), kind, rated.prices, counts)
     kept = rated.columns.with_row_index(_ROW)
-    changed = kept.drop("nano", "lines").join(found, on=_ROW)
+    changed = kept.drop("nano", "lines", "used").join(found, on=_ROW)
     whole = pl.concat([kept.filter(~is_rated), changed.select(kept.columns)]).sort(_ROW).drop(_ROW)
     return _Rated(rated.prices, rated.price_of_row, whole)
 
@@ -201,6 +214,7 @@ def _rate_by(frame: pl.DataFrame, book: CompiledBook) -> _Rated:
             numbers.gather(versions).alias("version"),
             ids.gather(price_of_row).alias("price"),
             amounts["lines"],
+            pl.repeat(None, frame.height, dtype=pl.List(pl.Int64), eager=True).alias("used"),
         ]
     )
     return _Rated(prices, price_of_row, columns)

@@ -52,16 +52,19 @@ def amounts_after_earlier(
         counts: of the rows before these.
 
     Returns:
-        Columns row, nano and lines.
+        Columns row, nano, lines and `used` (before, by component over a period).
     """
     nanos: list[int] = []
     lines: list[tuple[int, ...]] = []
+    used: list[tuple[int, ...]] = []
     for values in rows.iter_rows(named=True):
         price = prices[values["price"]]
         meters = [price.meter(book, term) for term in price.terms]
         keys = [None if meter is None else counts.key(meter, values["day"]) for meter in meters]
         quantities = [values[term.measure] for term in price.terms]
-        found = price.lines(quantities, [counts.used[key] if key else 0 for key in keys])
+        before = [counts.used[key] if key else 0 for key in keys]
+        found = price.lines(quantities, before)
+        used.append(price.used_in_periods(before))
         nanos.append(sum(found))
         lines.append(found)
         if values["counts"]:
@@ -69,5 +72,10 @@ def amounts_after_earlier(
             for key, quantity in {key: q for key, q in zip(keys, quantities, strict=True) if key}.items():
                 counts.used[key] += quantity
     return pl.DataFrame(
-        [rows["row"], pl.Series("nano", nanos, pl.Int64), pl.Series("lines", lines, pl.List(pl.Int64))]
+        [
+            rows["row"],
+            pl.Series("nano", nanos, pl.Int64),
+            pl.Series("lines", lines, pl.List(pl.Int64)),
+            pl.Series("used", used, pl.List(pl.Int64)),
+        ]
     )

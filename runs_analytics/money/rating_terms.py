@@ -13,6 +13,8 @@ from runs_analytics.money.price_book import BookKind
 from runs_analytics.money.price_parts import PriceForm
 
 MAX_PLAIN_NUMERATOR: Final = 10**18
+MAX_USED_SHOWN: Final = 2**63 - 1
+"""The most that a run keeps of what was used before it; its amounts are made from all of it."""
 
 Run = Mapping[str, Any]
 """A row of a run frame: keys of RUN_SCHEMA, absent or None where nothing is known."""
@@ -140,6 +142,10 @@ class CompiledPrice:
         if self.minimum_nano is not None:
             lines.append(max(0, self.minimum_nano - sum(lines)))
         return tuple(lines)
+
+    def used_in_periods(self, used: Sequence[int]) -> tuple[int, ...]:
+        """Of what was used before each term, that of the terms over a period, as a run keeps it."""
+        return tuple(min(at, MAX_USED_SHOWN) for term, at in zip(self.terms, used, strict=True) if term.over)
 
     @property
     def no_lines(self) -> tuple[int, ...]:

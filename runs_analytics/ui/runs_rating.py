@@ -47,7 +47,7 @@ def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str
     rows = [
         {
             "Measure": measure_title(line.measure),
-            "Quantity": fmt.exact(line.quantity),
+            "Quantity": _quantity(line),
             "Price": _price(line),
             "Amount": fmt.exact(fmt.from_nano(line.amount_nano)),
         }
@@ -125,6 +125,13 @@ def _unpriced(run: OpenRun, kind: BookKind) -> str:
         return f"No price: no version of the {kind} price book was valid when this run started. That is not zero."
     number = run.row[f"{kind}_version"]
     return f"No price: none of version {number} of the {kind} price book matches this run. That is not zero."
+
+
+def _quantity(line: RatingLine) -> str:
+    if line.used_before is None:
+        return fmt.exact(line.quantity)
+    upto = fmt.exact(line.used_before + line.quantity)
+    return f"{fmt.exact(line.quantity)}, from {fmt.exact(line.used_before)} to {upto} of the {line.over}"
 
 
 def _price(line: RatingLine) -> str:

@@ -23,7 +23,7 @@ RUN_COLUMNS: Final = (
     'id, "source", parent_id, project, team, member, service, feature, agent, model, kind, status, '
     "duration_us, duration_bucket, input_tokens, output_tokens, cached_tokens, request_bytes, response_bytes, "
     "units, tags, reported_cost_nano, credits_nano, credits_version, credits_price, credits_lines, "
-    "cost_nano, cost_source, cost_version, cost_price, cost_lines"
+    "cost_nano, cost_source, cost_version, cost_price, cost_lines, used_before"
 )
 SORTED_ROWS: Final = 750_000
 """Rows of segments that one INSERT sorts; sorting them takes some 1.5 KiB of memory each."""
@@ -130,9 +130,15 @@ def undo_import(warehouse: Warehouse, account: str, import_id: str, upto_seq: in
 
 
 def _rows_of(files: Sequence[SegmentRows]) -> str:
-    return " UNION ALL ".join(
-        f"SELECT * REPLACE (coalesce(seq, {file.seq:d}) AS seq) FROM read_parquet({quoted(file.path)})"  # noqa: S608
-        for file in files
+    # Segments that were written before a column was added read as null there.
+    return " UNION ALL BY NAME ".join(
+        [
+            "SELECT NULL::BIGINT[] AS used_before WHERE false",
+            *(
+                f"SELECT * REPLACE (coalesce(seq, {file.seq:d}) AS seq) FROM read_parquet({quoted(file.path)})"  # noqa: S608
+                for file in files
+            ),
+        ]
     )
 
 

@@ -12,11 +12,16 @@ CREATE TABLE IF NOT EXISTS runs (
     units STRUCT("name" VARCHAR, quantity_nano BIGINT)[], tags VARCHAR[],
     reported_cost_nano BIGINT,
     credits_nano BIGINT, credits_version INTEGER, credits_price VARCHAR, credits_lines BIGINT[],
-    cost_nano BIGINT, cost_source VARCHAR, cost_version INTEGER, cost_price VARCHAR, cost_lines BIGINT[]
+    cost_nano BIGINT, cost_source VARCHAR, cost_version INTEGER, cost_price VARCHAR, cost_lines BIGINT[],
+    used_before BIGINT[]
 );
 
 CREATE TABLE IF NOT EXISTS replaced_runs AS
 SELECT *, 0::BIGINT AS replaced_by_seq, NULL::VARCHAR AS replaced_by_import FROM runs LIMIT 0;
+
+ALTER TABLE runs ADD COLUMN IF NOT EXISTS used_before BIGINT[];
+
+ALTER TABLE replaced_runs ADD COLUMN IF NOT EXISTS used_before BIGINT[];
 
 CREATE TABLE IF NOT EXISTS payloads (
     account VARCHAR, day DATE, started_at TIMESTAMP, id_hash BIGINT, seq BIGINT, import_id VARCHAR,
