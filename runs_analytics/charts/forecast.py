@@ -52,7 +52,7 @@ def forecast_over_time(
         NAIVE: theme.muted,
     }
     scale = alt.Scale(domain=list(_NAMES), range=[colour[name] for name in _NAMES])
-    legend = alt.Legend(title=None, columns=alt.ExprRef("max(1, floor(width / 150))"))
+    legend = alt.Legend(title=None, columns=alt.ExprRef("max(1, floor(width / 115))"))
     base = alt.Chart(coming).encode(x=axis.encoding("middle"))
     layers = [
         _band(base, value_axis(amounts, unit, "lower_95:Q"), 95, scale, legend),

@@ -140,7 +140,7 @@ def models_table(made: UsageForecast) -> ShownTable:
     columns = (Column("model", "Model", "text"), Column("share", "Weight", "percent"))
     rows = [(model.name, model.weight) for model in made.models]
     frame = pl.DataFrame(rows, {"model": pl.String, "share": pl.Float64}, orient="row")
-    return ShownTable("forecast_models", "Models", columns, frame, widths={"model": "large"})
+    return ShownTable("forecast_models", "Models", columns, frame)
 
 
 def limits_table(view: View) -> ShownTable:
