@@ -49,6 +49,11 @@ SETTINGS: Final = (
     Setting("RUNS_LAKE_DATA", "", "Folder or s3:// address of the DuckLake Parquet files."),
     Setting("RUNS_MEMORY_LIMIT", "2GB", "Memory that DuckDB may use."),
     Setting("RUNS_THREADS", "0", "Threads that DuckDB may use; 0: one per core."),
+    Setting(
+        "RUNS_PROCESSES",
+        "1",
+        "Processes for work that would hold up the server, such as forecasts; 0: it does it itself.",
+    ),
     Setting("RUNS_PAYLOAD_BYTES", "65536", "Size cap of each payload field in bytes."),
     Setting("RUNS_ARCHIVE_SECONDS", "30", "Seconds between two moves of applied runs into the archive."),
     Setting(
@@ -74,6 +79,7 @@ class Settings:
     lake_data: str = ""
     memory_limit: str = "2GB"
     threads: int = 0
+    processes: int = 0
     payload_bytes: int = 65_536
     archive_seconds: float = 30.0
     api_requests: int = 600
@@ -125,6 +131,7 @@ class Settings:
             lake_data=text["RUNS_LAKE_DATA"],
             memory_limit=text["RUNS_MEMORY_LIMIT"],
             threads=_integer(text, "RUNS_THREADS"),
+            processes=_integer(text, "RUNS_PROCESSES"),
             payload_bytes=_integer(text, "RUNS_PAYLOAD_BYTES"),
             archive_seconds=_number(text, "RUNS_ARCHIVE_SECONDS"),
             api_requests=_integer(text, "RUNS_API_REQUESTS"),

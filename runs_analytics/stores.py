@@ -33,6 +33,7 @@ from runs_analytics.ingest.recount import read_books, recount
 from runs_analytics.ingest.recovery import clean_archive, heal_notes, restore_imported_ids
 from runs_analytics.ingest.stored_ids import ImportedIds
 from runs_analytics.money.price_book import PriceVersion
+from runs_analytics.processes import Processes
 from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
 from runs_analytics.warehouse.answers import Answers
@@ -56,6 +57,8 @@ class Stores:
         self.archive = Archive(folder / "archive")
         self.warehouse = Warehouse(warehouse_config(settings))
         resources.callback(self.warehouse.close)
+        self.processes = Processes(settings.processes)
+        resources.callback(self.processes.close)
         self.imported = ImportedIds(folder / "imported_ids")
         self.applier = Applier(self.control, self.warehouse, self.archive)
         self.archiver = Archiver(self.control, self.warehouse, self.archive)

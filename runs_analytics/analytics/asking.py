@@ -11,6 +11,7 @@ import polars as pl
 
 from runs_analytics.analytics.plan import Plan
 from runs_analytics.analytics.seen import SeenWarehouse
+from runs_analytics.processes import Processes
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores
 from runs_analytics.warehouse.answers import Answers
@@ -38,6 +39,9 @@ class Ask:
     answers: Answers | None = None
     """None: every question is asked anew."""
 
+    processes: Processes | None = field(default=None, compare=False, repr=False)
+    """Where long work is done; None: here."""
+
     check: Callable[[], None] = field(default=lambda: None, compare=False, repr=False)
     """Raises when the asker is let in no longer; called before every answer."""
 
@@ -54,7 +58,16 @@ class Ask:
             NotFound: when there is no such account.
         """
         account, version = stores.account_and_version(scope)
-        return cls(stores.warehouse, scope, account.zone, account.currency, version, stores.answers, check)
+        return cls(
+            stores.warehouse,
+            scope,
+            account.zone,
+            account.currency,
+            version,
+            stores.answers,
+            stores.processes,
+            check,
+        )
 
     @property
     def warehouse(self) -> SeenWarehouse:
@@ -73,6 +86,20 @@ class Ask:
             return make()
         key = (question, self.scope, arguments, self.warehouse.applied_seq, self.control_version)
         return self.answers.get(key, make)
+
+    def computed(self, work: Callable[..., T], *arguments: Hashable) -> T:
+        """What a slow function of values alone makes of them, in a process of its own.
+
+        Nothing that is stored bears on it, so the answer stays right however many runs come in.
+        """
+        self.check()
+
+        def make() -> T:
+            return self.processes.run(work, *arguments) if self.processes else work(*arguments)
+
+        if self.answers is None:
+            return make()
+        return self.answers.get((work.__module__, work.__qualname__, arguments), make)
 
     def frame(self, name: str, plan: Plan, **params: Any) -> pl.DataFrame:
         """The rows of a query over the planned facts."""

@@ -8,12 +8,12 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
-import numpy as np
 import polars as pl
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasting.engine import Accuracy, Model, forecast
+from runs_analytics.analytics.forecasting.parts import part_forecasts
 from runs_analytics.analytics.forecasting.totals import Totals
 from runs_analytics.analytics.forecasting.transforms import Floats
 from runs_analytics.errors import BadRequest
@@ -30,10 +30,12 @@ LONGEST_DAYS: Final = 366
 LEARNED_DAYS: Final = 730
 """Days of history that pages and alerts learn from: what is older says little of the coming days."""
 
+STEPS: Final = (7, 31, 92, LONGEST_DAYS)
+"""Days ahead for which forecasts are made; fewer are cut from them, so that the days of a page, its month's end and its
+limits are of one piece and are made once."""
+
 DAYS_IN_WEEK: Final = 7
 MOST_PARTS: Final = 20
-PART_ORIGINS: Final = 8
-"""Parts share what the total is forecast to be, and need no bands."""
 
 OTHERS: Final = "(others)"
 NANO: Final = 10**9
@@ -139,7 +141,7 @@ def _made(
     history = _daily(found, calendar, measure)
     # Days between the end of the selection and today are forecast too, and left out of the answer.
     ahead = (today - past.end).days - 1 + days
-    made = forecast(history["actual"].cast(pl.Float64).to_numpy(), ahead, DAYS_IN_WEEK, levels)
+    made = ask.computed(forecast, _floats(history), _steps(ahead), DAYS_IN_WEEK, levels).first(ahead)
     columns = {"point": made.point, "naive": made.naive}
     for level, (low, high) in made.bands.items():
         columns |= {f"lower_{level}": low, f"upper_{level}": high}
@@ -147,6 +149,14 @@ def _made(
     table = pl.DataFrame({"day": coming} | {name: _decimals(part[-days:]) for name, part in columns.items()})
     running = made.totals if ahead == days else None
     return UsageForecast(measure, history, table, None, made.accuracy, made.models, running)
+
+
+def _steps(ahead: int) -> int:
+    return next((steps for steps in STEPS if steps >= ahead), ahead)
+
+
+def _floats(history: pl.DataFrame) -> tuple[float, ...]:
+    return tuple(history["actual"].cast(pl.Float64).to_list())
 
 
 def _daily(found: pl.DataFrame, calendar: pl.Series, measure: Measure) -> pl.DataFrame:
@@ -173,23 +183,13 @@ def _parts(
     label = pl.when(pl.col("value").is_in(named)).then(pl.col("value")).otherwise(pl.lit(OTHERS))
     summed = found.with_columns(value=label).group_by("bucket", "value").agg(pl.col(measure).sum())
     values = [*named, *([OTHERS] if len(sizes) > len(named) else [])]
-    series = {
-        value: _daily(summed.filter(pl.col("value") == value), calendar, measure)["actual"]
-        .cast(pl.Float64)
-        .to_numpy()
-        for value in values
-    }
-    rough = {value: _rough(part, ahead)[-len(table) :] for value, part in series.items()}
-    recent = {value: float(part[-4 * DAYS_IN_WEEK :].sum()) for value, part in series.items()}
+    series = tuple(
+        _floats(_daily(summed.filter(pl.col("value") == value), calendar, measure)) for value in values
+    )
+    made = ask.computed(part_forecasts, series, ahead, DAYS_IN_WEEK, LEAST_DAYS)
+    rough = {value: part[-len(table) :] for value, part in zip(values, made, strict=True)}
+    recent = {value: sum(part[-4 * DAYS_IN_WEEK :], 0.0) for value, part in zip(values, series, strict=True)}
     return _adding_up(rough, table, recent)
-
-
-def _rough(values: Floats, ahead: int) -> Floats:
-    """The forecast of a part by itself; of one that began lately, the mean of its days."""
-    begun = values[int(np.argmax(values != 0)) :] if values.any() else values[-1:]
-    if len(begun) < LEAST_DAYS:
-        return np.full(ahead, float(begun.mean()))
-    return forecast(begun, ahead, DAYS_IN_WEEK, (), most_origins=PART_ORIGINS).point
 
 
 def _adding_up(rough: Mapping[str, Floats], table: pl.DataFrame, recent: Mapping[str, float]) -> pl.DataFrame:

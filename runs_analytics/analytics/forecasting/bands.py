@@ -43,6 +43,10 @@ class Misses:
         """The typical miss of each step of a forecast (horizon,), in its unit."""
         return self.step_spread * _level(point, self.size) ** self.level_power
 
+    def first(self, steps: int) -> Misses:
+        """The same misses, for forecasts of the first steps only."""
+        return replace(self, step_spread=self.step_spread[:steps])
+
     def without(self, origin: int) -> Misses:
         """The misses of the other origins, to see what a band made of them covers here."""
         if len(self.weight) == 1:

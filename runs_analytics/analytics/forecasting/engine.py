@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -55,9 +55,15 @@ class Forecast:
     accuracy: Accuracy
     totals: Totals
 
+    def first(self, steps: int) -> Forecast:
+        """The same forecast of its first steps; its accuracy stays that of all of them."""
+        bands = {level: (low[:steps], high[:steps]) for level, (low, high) in self.bands.items()}
+        totals = self.totals.first(steps)
+        return replace(self, point=self.point[:steps], bands=bands, naive=self.naive[:steps], totals=totals)
+
 
 def forecast(
-    values: Floats,
+    values: Floats | Sequence[float],
     horizon: int,
     season: int,
     levels: Sequence[int] = (80, 95),

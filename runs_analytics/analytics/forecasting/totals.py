@@ -30,6 +30,10 @@ class Totals:
     point: Floats
     misses: Misses
 
+    def first(self, steps: int) -> Totals:
+        """The totals up to each of the first steps."""
+        return Totals(self.point[:steps], self.misses.first(steps))
+
     def bands(self, levels: Sequence[int]) -> Mapping[int, tuple[Floats, Floats]]:
         """Lower and upper bounds (horizon,) of the running total for each level in percent."""
         return bands(self.misses, self.point, levels)
