@@ -5,7 +5,7 @@ from typing import cast
 import streamlit as st
 
 from runs_analytics.analytics.forecasts import Measure, Refusal, learned_from, usage_forecast
-from runs_analytics.ui import controls, exporting, forecast_parts, parts
+from runs_analytics.ui import controls, exporting, forecast_parts, kept_parts, parts
 from runs_analytics.ui.headlines import main_measure
 from runs_analytics.ui.measures import measures
 from runs_analytics.ui.words import DIMENSION_TITLES, escaped
@@ -43,7 +43,10 @@ with st.container(border=True):
     st.caption(escaped(forecast_parts.sentence(found, measure)))
 
 shown = controls.choice("part", forecast_parts.PARTS, label="Table")
-with st.skeleton(height=300):
-    table = forecast_parts.table(view, found, measure, shown, by)
-table.show(table.name, currency=view.ask.currency)
-exporting.menu(view, exporting.Shown(cards, (table,)))
+if shown == "kept":
+    tables = kept_parts.place(view, found.measure, measure)
+else:
+    with st.skeleton(height=300):
+        tables = (forecast_parts.table(view, found, measure, shown, by),)
+    tables[0].show(tables[0].name, currency=view.ask.currency)
+exporting.menu(view, exporting.Shown(cards, tables))

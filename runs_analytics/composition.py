@@ -1,4 +1,4 @@
-"""What one serving process runs: the stores, the worker and the control socket, opened once."""
+"""What one serving process runs: the stores, the worker, the keeper and the control socket, opened once."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runs_analytics.commands.control_socket import ControlSocket
 from runs_analytics.commands.sample import load_sample_when_empty
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+from runs_analytics.worker.keeper import Keeper
 from runs_analytics.worker.loop import Worker
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,9 @@ class Running:
     worker: Worker
     socket: ControlSocket
     sample: SampleLoad = field(default_factory=SampleLoad)
+    keeper: Keeper | None = None
+    """None where nothing is forecast by itself, as in tests."""
+
     _stopped: bool = False
 
     def stop(self) -> None:
@@ -44,6 +48,8 @@ class Running:
             return
         self._stopped = True
         self.socket.stop()
+        if self.keeper:
+            self.keeper.stop()
         self.worker.stop()
         self.stores.close()
 
@@ -91,7 +97,9 @@ def load_sample(running: Running, runs: int) -> None:
 
 def _start(settings: Settings) -> Running:
     stores = Stores.open(settings, system_clock())
-    running = Running(stores, Worker(stores), ControlSocket(stores))
+    keeper = Keeper(stores)
+    running = Running(stores, Worker(stores), ControlSocket(stores), keeper=keeper)
     running.worker.start()
+    keeper.start()
     running.socket.start()
     return running

@@ -245,6 +245,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_forecast": _ahead,
     "get_limit_outlooks": lambda t: Call(),
     "get_run_out": lambda t: Call(),
+    "get_kept_forecasts": lambda t: Call(query={"measure": "credits"}),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),

@@ -11,6 +11,7 @@ from warehouse_fixtures import NOW
 
 from runs_analytics.analytics.forecasts import UsageForecast, learned_from, usage_forecast
 from runs_analytics.selection import Selection
+from runs_analytics.worker.keeper import Keeper
 
 pytest_plugins = ["api_fixtures"]
 
@@ -52,3 +53,16 @@ def test_limits_and_run_out_have_answers(served_api: Api) -> None:
     assert 0 <= limit["chance"] <= 1
     assert Decimal(limit["lower_80"]) <= Decimal(limit["expected"]) <= Decimal(limit["upper_80"])
     assert served_api.get("forecasts/run-out").keys() == {"refused", "expected", "earliest", "latest"}
+
+
+def test_kept_forecasts_are_answered_as_they_were_made(served_api: Api) -> None:
+    keeper = Keeper(served_api.stores)
+    assert keeper.step()
+    found = served_api.get("forecasts/kept", measure="runs")
+    (row,) = found["forecasts"]
+    today = NOW.astimezone(served_api.ask.local).date()
+    assert (row["month"], row["made_on"], row["is_made_later"]) == (f"{today:%Y-%m}", str(today), False)
+    assert Decimal(row["lower_95"]) <= Decimal(row["lower_80"]) <= Decimal(row["expected"])
+    assert (row["actual"], row["miss"], found["leads"]) == (None, None, [])
+    assert found["first_due"] == "2026-12-01"
+    assert served_api.request("GET", "forecasts/kept?measure=tokens").status_code == 400

@@ -34,6 +34,7 @@ STEPS: Final = (7, 31, 92, LONGEST_DAYS)
 """Days ahead for which forecasts are made; fewer are cut from them, so that the days of a page, its month's end and its
 limits are of one piece and are made once."""
 
+LEVELS: Final = (80, 95)
 DAYS_IN_WEEK: Final = 7
 MOST_PARTS: Final = 20
 
@@ -93,7 +94,7 @@ def usage_forecast(
     days: int,
     today: date,
     by: Dimension | None = None,
-    levels: Sequence[int] = (80, 95),
+    levels: Sequence[int] = LEVELS,
 ) -> UsageForecast | Refusal:
     """Forecast the days from today on from the whole days of a selection before it.
 

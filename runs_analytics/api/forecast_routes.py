@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as InQuery
 from pydantic import BeforeValidator, Field
 
-from runs_analytics.analytics import outlook
+from runs_analytics.analytics import kept, outlook
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasts import (
     LONGEST_DAYS,
@@ -19,15 +19,18 @@ from runs_analytics.analytics.forecasts import (
     learned_from,
     usage_forecast,
 )
+from runs_analytics.analytics.kept import Compared, Kept
 from runs_analytics.analytics.limits import status_json
 from runs_analytics.analytics.outlook import LimitOutlook
 from runs_analytics.api.answers import (
     AMOUNT,
     ANYTHING,
+    FLAG,
     INTEGER,
     NUMBER,
     TEXT,
     Serving,
+    amount,
     answer,
     described,
     list_of,
@@ -35,7 +38,7 @@ from runs_analytics.api.answers import (
     nullable,
     shape,
 )
-from runs_analytics.api.queries import FilterQuery, whole_number
+from runs_analytics.api.queries import FilterQuery, Query, whole_number
 from runs_analytics.api.route import asker
 from runs_analytics.selection import Selection
 from runs_analytics.vocabulary import DIMENSIONS
@@ -77,6 +80,40 @@ _LIMIT: Final = shape(
     chance=nullable(NUMBER),
     reached_on=nullable(TEXT),
 )
+_KEPT: Final = shape(
+    measure=TEXT,
+    zone=TEXT,
+    currency=TEXT,
+    first_due=TEXT,
+    leads=list_of(
+        shape(
+            days_before_from=INTEGER,
+            days_before_to=INTEGER,
+            forecasts=INTEGER,
+            mean_miss=nullable(NUMBER),
+            within_80=NUMBER,
+            within_95=NUMBER,
+        )
+    ),
+    forecasts=list_of(
+        shape(
+            month=TEXT,
+            made_on=TEXT,
+            made_at=TEXT,
+            is_made_later=FLAG,
+            days_before=INTEGER,
+            learned_days=INTEGER,
+            used=AMOUNT,
+            expected=AMOUNT,
+            **{f"{s}_{lv}": AMOUNT for lv in LEVELS for s in ("lower", "upper")},
+            models=list_of(shape(name=TEXT, weight=NUMBER)),
+            actual=nullable(AMOUNT),
+            miss=nullable(NUMBER),
+            is_within_80=nullable(FLAG),
+            is_within_95=nullable(FLAG),
+        )
+    ),
+)
 _OUTLOOK: Final = shape(
     refused=nullable(TEXT), expected=nullable(TEXT), earliest=nullable(TEXT), latest=nullable(TEXT)
 )
@@ -90,6 +127,12 @@ class ForecastQuery(FilterQuery):
         default=30, description="Days from today on."
     )
     by: Literal[("", *DIMENSIONS)] = Field(default="", description="Split each day by a dimension.")  # type: ignore[valid-type]
+
+
+class KeptQuery(Query):
+    """Whose month ends are compared."""
+
+    measure: Literal[MEASURES] = Field(default="credits", description="What was forecast.")  # type: ignore[valid-type]
 
 
 def forecasts_router(serving: Serving) -> APIRouter:
@@ -120,6 +163,19 @@ def forecasts_router(serving: Serving) -> APIRouter:
             asked = Ask.of(runtime.stores, asker(request))
             found = outlook.limit_outlooks(asked, runtime.stores, runtime.clock())
             return {"limits": [_limit(one) for one in found]}
+
+        return answer(await run(ask))
+
+    @router.get(
+        "/v1/forecasts/kept",
+        **described("What month ends were forecast to be, day by day, beside what came", _KEPT),
+    )
+    async def get_kept_forecasts(request: Request, query: Annotated[KeptQuery, InQuery()]) -> Response:
+        def ask() -> Any:
+            asked = Ask.of(runtime.stores, asker(request))
+            today = runtime.clock().astimezone(asked.local).date()
+            found = kept.kept(asked, runtime.stores, query.measure, today=today)
+            return {"zone": asked.zone, "currency": asked.currency} | _kept(found)
 
         return answer(await run(ask))
 
@@ -201,4 +257,46 @@ def _limit(one: LimitOutlook) -> dict[str, Any]:
         "upper_80": one.upper,
         "chance": one.chance,
         "reached_on": one.reached_on,
+    }
+
+
+def _kept(found: Kept) -> dict[str, Any]:
+    return {
+        "measure": found.measure,
+        "first_due": str(found.first_due),
+        "leads": [
+            {
+                "days_before_from": lead.first_day,
+                "days_before_to": lead.last_day,
+                "forecasts": lead.forecasts,
+                "mean_miss": lead.mean_miss,
+                "within_80": lead.within_80,
+                "within_95": lead.within_95,
+            }
+            for lead in found.leads
+        ],
+        "forecasts": [_compared(row) for row in found.rows],
+    }
+
+
+def _compared(row: Compared) -> dict[str, Any]:
+    one = row.forecast
+    return {
+        "month": f"{one.month:%Y-%m}",
+        "made_on": str(one.made_on),
+        "made_at": moment(one.made_at),
+        "is_made_later": one.is_made_later,
+        "days_before": row.days_before,
+        "learned_days": one.learned_days,
+        "used": amount(one.used_nano),
+        "expected": amount(one.point_nano),
+        "lower_80": amount(one.lower_80_nano),
+        "upper_80": amount(one.upper_80_nano),
+        "lower_95": amount(one.lower_95_nano),
+        "upper_95": amount(one.upper_95_nano),
+        "models": [{"name": name, "weight": weight} for name, weight in one.models],
+        "actual": row.actual,
+        "miss": row.miss,
+        "is_within_80": row.is_within_80,
+        "is_within_95": row.is_within_95,
     }

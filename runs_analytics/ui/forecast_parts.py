@@ -29,7 +29,13 @@ from runs_analytics.ui.theme import current_theme
 from runs_analytics.ui.words import DIMENSION_TITLES, value_title
 from runs_analytics.vocabulary import Dimension
 
-PARTS: Final = {"split": "Split", "limits": "Limits", "days": "Days", "models": "Models"}
+PARTS: Final = {
+    "split": "Split",
+    "limits": "Limits",
+    "days": "Days",
+    "models": "Models",
+    "kept": "Past forecasts",
+}
 HORIZONS: Final = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year"}
 LEVEL: Final = outlook.LEVEL
 LEAST_SHOWN_DAYS: Final = 14

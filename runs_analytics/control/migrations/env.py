@@ -5,6 +5,7 @@ from alembic import context
 from runs_analytics.control import (  # noqa: F401
     schema_audit,
     schema_counters,
+    schema_forecasts,
     schema_limits,
     schema_people,
     schema_plans,

@@ -1,0 +1,80 @@
+"""One thread that keeps each day's forecasts of month ends, apart from the worker that runs must not wait for."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import date, timedelta
+from typing import Final
+
+from runs_analytics.analytics import kept
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.forecasts import MEASURES
+from runs_analytics.errors import RunsError
+from runs_analytics.scope import Scope
+from runs_analytics.stores import Stores, accounts
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_SECONDS: Final = 30.0
+BETWEEN_DAYS_SECONDS: Final = 0.5
+"""A rest after each day's forecasts, so that many days to make up never hold up anything else."""
+
+SETTLING: Final = timedelta(hours=1)
+"""How long after midnight yesterday's last runs may still come in."""
+
+ACTOR: Final = "server"
+
+
+class Keeper:
+    """Runs until it is stopped; each step makes the forecasts of one day of one account."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="forecast keeper", daemon=True)
+        self._too_short: dict[str, date] = {}
+        """By account: the day for which there was too little history to forecast."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the day in hand, and end."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def step(self) -> bool:
+        """Make the forecasts of the next day that is due; whether one was."""
+        return any(self._keep_one(account.id) for account in accounts(self._stores))
+
+    def _keep_one(self, account: str) -> bool:
+        ask = Ask.of(self._stores, Scope(account, ACTOR))
+        now = self._stores.clock()
+        today = (now - SETTLING).astimezone(ask.local).date()
+        missing = sorted({d for m in MEASURES for d in kept.missing_days(ask, self._stores, m, today=today)})
+        if not missing or self._too_short.get(account) == today:
+            return False
+        first = kept.first_learnable(ask, today)
+        learnable = [day for day in missing if first and day >= first]
+        if not learnable:
+            # Runs from before may still come from a file, so this is looked at again as long as it is cheap.
+            return False
+        if not kept.keep_day(ask, self._stores, learnable[-1], today=today, now=now):
+            self._too_short[account] = today
+            return False
+        return True
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                was_due = self.step()
+            except RunsError as problem:
+                log.warning("forecasts are kept later: %s", problem.message)
+                was_due = False
+            except Exception:
+                log.exception("keeping forecasts")
+                was_due = False
+            self._stopping.wait(BETWEEN_DAYS_SECONDS if was_due else LOOK_EVERY_SECONDS)
