@@ -34,7 +34,8 @@ LOOKING = EVERYONE - {"member"}
 MONEY = {"owner", "admin", "finance"}
 WHO: dict[str, set[str]] = {
     **dict.fromkeys(
-        ("overview", "run_history", "usage", "costs", "forecast", "run", "settings", "api"), EVERYONE
+        ("overview", "run_history", "usage", "patterns", "costs", "forecast", "run", "settings", "api"),
+        EVERYONE,
     ),
     **dict.fromkeys(("credits", "pricing", "limits", "data"), LOOKING),
     "audit": MONEY,

@@ -8,6 +8,7 @@ from runs_analytics.charts import alt_text
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.kept import forecast_by_day
+from runs_analytics.charts.heatmap import hours_of_week
 from runs_analytics.charts.lines import lines_over_time
 from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
@@ -63,6 +64,7 @@ __all__ = [
     "forecast_by_day",
     "forecast_over_time",
     "histogram",
+    "hours_of_week",
     "lines_over_time",
     "money_unit",
     "over_time",

@@ -20,6 +20,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "Explore": (
         ("run_history", "Run history", ":material/list_alt:"),
         ("usage", "Usage", ":material/show_chart:"),
+        ("patterns", "Patterns", ":material/calendar_view_week:"),
     ),
     "Money": (
         ("costs", "Costs", ":material/payments:"),

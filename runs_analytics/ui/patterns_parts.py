@@ -1,0 +1,181 @@
+"""The parts of the Patterns page about hours of the week: the sentence, cards, heatmap and its table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, cast
+
+import polars as pl
+import streamlit as st
+
+from runs_analytics import charts
+from runs_analytics.analytics import patterns
+from runs_analytics.analytics.patterns import Rhythm
+from runs_analytics.charts.heatmap import WEEKDAYS
+from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
+from runs_analytics.exports.document import Column
+from runs_analytics.ui import controls
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui.controls import View
+from runs_analytics.ui.headlines import main_measure
+from runs_analytics.ui.measures import Measure, Number, measures
+from runs_analytics.ui.parts import Card
+from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.theme import current_theme
+from runs_analytics.ui.words import escaped
+
+HEATMAP_PX: Final = 308
+WEEK_NOTE: Final = "average over as many such hours as the period had"
+ERRORS: Final = Unit("count", "errors")
+
+
+@dataclass(frozen=True)
+class Week:
+    """The hours of the week in one measure."""
+
+    measure: Measure
+    name: patterns.Measure
+    unit: Unit
+    """Of an hour's average."""
+
+    cells: pl.DataFrame
+    """As `patterns.hours_of_week`, with `amount` per hour."""
+
+    rhythm: Rhythm | None
+
+    @property
+    def title(self) -> str:
+        """What a cell is: `Runs per hour`."""
+        return self.measure.title if self.measure.is_level else f"{self.measure.title} per hour"
+
+    def text(self, amount: float | None) -> str:
+        """An average in words."""
+        return fmt.ABSENT if amount is None else self.unit.text(amount)
+
+
+def measure(view: View) -> Measure:
+    """The measure that the page is drawn in, which its address names."""
+    known = _measures(view)
+    default = main_measure(view, ("runs", "credits")).name
+    name = controls.choice(
+        "measure", {n: m.title for n, m in known.items()}, label="Measure", default=default
+    )
+    return known[name]
+
+
+def week(view: View, shown: Measure) -> Week:
+    """The hours of the week of what is selected."""
+    name = cast(patterns.Measure, shown.name)
+    cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
+    found = patterns.rhythm(cells, name)
+    drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
+    return Week(shown, name, _unit(shown, view.ask.currency), drawn, found)
+
+
+def sentence(view: View, shown: Week) -> str:
+    """The pattern in one sentence."""
+    found = shown.rhythm
+    if found is None:
+        return escaped(f"No hour of this period has {shown.measure.title.lower()} to compare.")
+    when = hour_of_week(found.weekday, found.hour)
+    if shown.measure.is_level:
+        overall = f"; {shown.text(found.overall)} over all hours" if found.overall is not None else ""
+        return f"**Highest {escaped(when)}** with {escaped(shown.text(found.average) + overall)}."
+    said = [f"**Busiest {escaped(when)}**, {escaped(shown.text(found.average))} on average"]
+    if found.window_start is not None and found.window_share is not None:
+        hours = window(found.window_start)
+        noun = shown.measure.title.lower()
+        said.append(escaped(f"{fmt.percent(found.window_share, 0)} of {noun} fall in {hours}"))
+    if found.weekend_ratio is not None:
+        said.append(escaped(f"weekend days at {fmt.percent(found.weekend_ratio, 0)} of a weekday"))
+    return f"{'; '.join(said)}."
+
+
+def cards(view: View, shown: Week) -> list[Card]:
+    """The pattern in headline numbers."""
+    found = shown.rhythm
+    if found is None:
+        return [Card("Busiest hour", fmt.ABSENT)]
+    label = "Highest hour" if shown.measure.is_level else "Busiest hour"
+    made = [
+        Card(label, hour_of_week(found.weekday, found.hour), help=f"{shown.text(found.average)} on average.")
+    ]
+    if found.window_start is not None:
+        made.append(Card(f"In {window(found.window_start)}", fmt.percent(found.window_share)))
+    if found.weekend_ratio is not None:
+        made.append(Card("Weekend day", fmt.percent(found.weekend_ratio), help="Of an average weekday."))
+    return made
+
+
+def heatmap(view: View, shown: Week) -> None:
+    """Hours of the week as squares; a click chooses one."""
+    whole = shown.cells.select(patterns.amount_of(shown.name).alias("whole"), "runs").iter_rows()
+    texts = [_whole_text(shown, amount, runs) for amount, runs in whole]
+    drawn = charts.hours_of_week(
+        shown.cells.with_columns(pl.Series("whole_text", texts)),
+        theme=current_theme(),
+        measure_title=shown.title,
+        unit=shown.unit,
+        colour=current_theme().error if shown.name in ("errors", "error_rate") else None,
+    )
+    st.altair_chart(drawn, theme=None)
+
+
+def cells_table(view: View, shown: Week) -> ShownTable:
+    """A row per hour of the week that the period had."""
+    kind = shown.measure.kind
+    columns = (
+        Column("value", "Hour of the week", "text"),
+        Column("hours", "Such hours", "text"),
+        Column("amount", "Average" if not shown.measure.is_level else shown.measure.title, kind),
+        Column("whole", "In all", kind, adds_up=not shown.measure.is_level),
+        Column("runs", "Runs", "integer", adds_up=True),
+    )
+    names = [hour_of_week(d, h) for d, h in shown.cells.select("weekday", "hour").iter_rows()]
+    frame = shown.cells.select(
+        pl.Series("value", names),
+        pl.col("hours").cast(pl.String),
+        "amount",
+        patterns.amount_of(shown.name).alias("whole"),
+        "runs",
+    )
+    return ShownTable("hours_of_week", "Hours of the week", columns, frame)
+
+
+def hour_of_week(weekday: int, hour: int) -> str:
+    """An hour of the week in words: `Tue 10–11`."""
+    return f"{WEEKDAYS[weekday]} {hour}–{(hour + 1) % 24}"
+
+
+def window(start: int) -> str:
+    """The hours of the fullest part of the day in words: `9–12`."""
+    return f"{start}–{(start + patterns.WINDOW_HOURS) % 24}"
+
+
+def _measures(view: View) -> dict[str, Measure]:
+    known = measures(view.ask.currency)
+    errors = Measure("errors", "Errors", ERRORS, pl.col("error_runs"), _integer, "integer")
+    every = known | {"errors": errors}
+    return {name: every[name] for name in patterns.MEASURES}
+
+
+def _integer(value: Number | None) -> str:
+    return fmt.integer(None if value is None else int(value))
+
+
+def _unit(shown: Measure, currency: str) -> Unit:
+    if shown.name == "error_rate":
+        return RATE
+    if shown.name == "duration":
+        return DURATION
+    if shown.name == "cost":
+        return money_unit(f"{currency} an hour")
+    return Unit("amount", f"{shown.unit.name} an hour")
+
+
+def _whole_text(shown: Week, amount: Decimal | float | None, runs: int) -> str:
+    if shown.measure.is_level:
+        return f"{fmt.integer(runs)} runs"
+    noun = "" if shown.name == "cost" else f" {shown.measure.title.lower()}"
+    return f"{shown.measure.text(amount)}{noun}"
