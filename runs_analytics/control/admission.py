@@ -7,9 +7,8 @@ was given the next one sees, and nothing is read before and written after anothe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -41,7 +40,7 @@ from runs_analytics.money.limits import (
     refuses,
     tightest,
 )
-from runs_analytics.money.periods import period_around
+from runs_analytics.money.periods import local_days, period_around
 from runs_analytics.money.plans import TopUpRule
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NONE
@@ -50,8 +49,7 @@ from runs_analytics.zones import zone_named
 MAX_TTL: Final = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """A run that asks whether it may start."""
 
     id: RunId
@@ -111,19 +109,28 @@ def decide(
         ended |= imported(ids - known.keys() - claims.keys()).keys()
     answers: list[tuple[Decision, bool]] = []
     fresh: list[Authorization] = []
-    for one in asked:
+    for one, day in zip(asked, desk.days, strict=True):
         before = known.get(one.id)
         if before is not None:
             answers.append((_again(before, one), False))
         elif one.id in ended:
             answers.append((_over(one), False))
         else:
-            answer = known[one.id] = desk.answer(one)
+            answer = known[one.id] = desk.answer(one, day)
             fresh.append(answer)
             answers.append((answer, True))
     add_authorizations(connection, scope, fresh)
     desk.usage.write(connection)
     return answers
+
+
+class _Check(NamedTuple):
+    """A limit as it is held against the runs of one value and local day."""
+
+    limit: Limit
+    value: str
+    measure_place: int
+    counter: Counter
 
 
 class _Desk:
@@ -140,12 +147,15 @@ class _Desk:
         self._scope = scope
         self._zone: ZoneInfo = zone_named(get_account(connection, scope).zone)
         self._limits: Covering = covering(connection, scope)
-        self._days = {moment: moment.astimezone(self._zone).date() for moment in {one.now for one in asked}}
+        self.days = local_days([one.now for one in asked], self._zone)
+        """The local day of each request."""
+
         self.usage = UsageDays(scope, self._zone)
-        self._checks: dict[tuple[Part, date], list[tuple[Limit, int, Counter]]] = {}
+        self._checks: dict[tuple[Part, date], list[_Check]] = {}
+        self._checks_of_run: dict[tuple[Values, date], list[_Check]] = {}
         parts = {part for values in {one.values for one in asked} for part in enumerate(values)}
         parts -= {(place, NONE) for place in range(len(LIMIT_DIMENSIONS))}
-        self.usage.load(connection, parts, self._days.values(), whole_windows=bool(self._limits))
+        self.usage.load(connection, parts, self.days, whole_windows=bool(self._limits))
         self._connection, self._now = connection, now
         self._left_nano = _credits_left(connection, scope, now, may_overdraw)
         self._top_up: TopUpRule | None = None
@@ -153,35 +163,31 @@ class _Desk:
             self._top_up = plan.plan.top_up
         self._buy()
 
-    def answer(self, one: Asked) -> Authorization:
-        day, wanted = self._days[one.now], one.amounts
+    def answer(self, one: Asked, day: date) -> Authorization:
+        wanted = one.amounts
         refusal = self._refusal(one, day, wanted)
         if refusal is None:
             self.usage.add(one.values, day, held=wanted)
             if self._left_nano is not None:
                 self._left_nano -= wanted.credits_nano
                 self._buy()
-        _, project, team, member, service, feature = one.values
+        # By place: twenty names would cost as much as the decision.
         return Authorization(
             *one.id,
-            run_id=one.run_id,
-            source=one.source,
-            request_hash=one.request_hash,
-            state="open" if refusal is None else "refused",
-            day=day,
-            project=project,
-            team=team,
-            member=member,
-            service=service,
-            feature=feature,
-            credits_nano=one.credits_nano,
-            cost_nano=one.cost_nano,
-            price_version=one.price_version,
-            authorized_at=one.now,
-            expires_at=one.now + one.ttl,
-            ended_at=None if refusal is None else one.now,
-            actor=self._scope.actor,
-            refusal=None if refusal is None else refusal_json(refusal),
+            one.run_id,
+            one.source,
+            one.request_hash,
+            "open" if refusal is None else "refused",
+            day,
+            *one.values[1:],
+            one.credits_nano,
+            one.cost_nano,
+            one.price_version,
+            one.now,
+            one.now + one.ttl,
+            None if refusal is None else one.now,
+            self._scope.actor,
+            None if refusal is None else refusal_json(refusal),
         )
 
     def _buy(self) -> None:
@@ -199,27 +205,34 @@ class _Desk:
         if self._left_nano is not None and wanted.credits_nano > max(self._left_nano, 0):
             cap_nano = max(self._left_nano, 0)
             return Refusal("credits_exhausted", None, "", cap_nano, Use(), wanted.credits_nano, None)
+        checks = self._checks_of_run.get((one.values, day))
+        if checks is None:
+            checks = self._checks_for(one.values, day)
         found = []
-        for part in self._limits.parts(one.values):
-            checks = self._checks.get((part, day))
-            if checks is None:
-                checks = self._checks[part, day] = self._checks_of(part, day)
-            for limit, place, counter in checks:
-                settled_nano, held_nano, wanted_nano = counter[place], counter[HELD + place], wanted[place]
-                if refuses(limit, settled_nano, held_nano, wanted_nano):
-                    use = Use(settled_nano, held_nano)
-                    period = period_around(day, limit.window, self._zone)
-                    found.append(
-                        Refusal("limit_reached", limit, part[1], limit.amount_nano, use, wanted_nano, period)
-                    )
+        for limit, value, place, counter in checks:
+            settled_nano, held_nano, wanted_nano = counter[place], counter[HELD + place], wanted[place]
+            if refuses(limit, settled_nano, held_nano, wanted_nano):
+                use = Use(settled_nano, held_nano)
+                period = period_around(day, limit.window, self._zone)
+                found.append(
+                    Refusal("limit_reached", limit, value, limit.amount_nano, use, wanted_nano, period)
+                )
         return tightest(found) if found else None
 
-    def _checks_of(self, part: Part, day: date) -> list[tuple[Limit, int, Counter]]:
-        """The limits of a value, each with its measure's place and the use that it is held against."""
-        return [
-            (limit, limit.measure_place, self.usage.counter(part, limit.window, day))
+    def _checks_for(self, values: Values, day: date) -> list[_Check]:
+        """The limits that can refuse a run, each with the use that it is held against."""
+        parts = [(part, day) for part in self._limits.parts(values)]
+        found = [self._checks.get(key) or self._checks_of(*key) for key in parts]
+        checks = self._checks_of_run[values, day] = [check for of_part in found for check in of_part]
+        return checks
+
+    def _checks_of(self, part: Part, day: date) -> list[_Check]:
+        checks = self._checks[part, day] = [
+            _Check(limit, part[1], limit.measure_place, self.usage.counter(part, limit.window, day))
             for limit in self._limits.on(part)
+            if limit.is_hard
         ]
+        return checks
 
 
 def refusal_json(refusal: Refusal) -> dict[str, Any]:

@@ -7,15 +7,13 @@ is counted in `usage_days` exactly while it is open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import date, datetime
-from operator import attrgetter
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from runs_analytics.control.accounts import get_account
-from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
+from runs_analytics.control.bulk import insert_into, update_by_key, write_values
 from runs_analytics.control.claims import RunId
 from runs_analytics.control.guards import require_operator
 from runs_analytics.control.schema_limits import authorizations
@@ -30,9 +28,8 @@ State = Literal["open", "settled", "cancelled", "expired", "refused"]
 _CHUNK: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """What was answered to a run that asked whether it may start."""
+class Authorization(NamedTuple):
+    """What was answered to a run that asked whether it may start: a row of `authorizations` without its account."""
 
     id_high: int
     id_low: int
@@ -78,8 +75,7 @@ class Authorization:
         return Amounts(self.credits_nano or 0, self.cost_nano or 0, ONE_RUN_NANO)
 
 
-_FIELDS: Final = tuple(Authorization.__dataclass_fields__)
-_values: Final = attrgetter(*_FIELDS)
+_FIELDS: Final = Authorization._fields
 _COLUMNS: Final = tuple(authorizations.c[name] for name in _FIELDS)
 _FIND: Final = sa.select(*_COLUMNS).where(
     authorizations.c.account == sa.bindparam("account"),
@@ -135,16 +131,16 @@ def has_open_holds(connection: sa.Connection, scope: Scope) -> bool:
 
 def add_authorizations(connection: sa.Connection, scope: Scope, found: Sequence[Authorization]) -> None:
     """Keep answers; the holds of the open ones must be counted in the same job."""
-    rows = [dict(zip(_FIELDS, _values(one), strict=True), account=scope.account) for one in found]
-    write_rows(connection, _ADD, rows)
+    write_values(connection, _ADD, ("account", *_FIELDS), [(scope.account, *one) for one in found])
 
 
 def mark_ended(
     connection: sa.Connection, scope: Scope, ended: Sequence[Authorization], state: State, *, now: datetime
 ) -> None:
     """End open authorizations; their holds must be freed in the same job."""
-    new = {"account": scope.account, "state": state, "ended_at": now}
-    write_rows(connection, _END, [new | {"id_high": one.id_high, "id_low": one.id_low} for one in ended])
+    names = ("account", "id_high", "id_low", "state", "ended_at")
+    rows = [(scope.account, one.id_high, one.id_low, state, now) for one in ended]
+    write_values(connection, _END, names, rows)
 
 
 def free(usage: UsageDays, one: Authorization) -> None:
@@ -169,7 +165,7 @@ def cancel(
     freed = [one for one in found.values() if one.state == "open"]
     if freed:
         _end(connection, scope, freed, "cancelled", now)
-        found |= {one.id: replace(one, state="cancelled", ended_at=now) for one in freed}
+        found |= {one.id: one._replace(state="cancelled", ended_at=now) for one in freed}
     return [_ended(found.get(run_id), shown) for run_id, shown in cancelled]
 
 

@@ -41,15 +41,26 @@ def write_rows(
     connection: sa.Connection, statement: sa.Insert | sa.Update, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Execute a statement for rows of its columns by name, without NEW; more columns than it has are left out."""
+    if rows:
+        names = _driver_statement(statement, connection.dialect).names or tuple(rows[0])
+        write_values(connection, statement, names, list(map(itemgetter(*names), rows)))
+
+
+def write_values(
+    connection: sa.Connection,
+    statement: sa.Insert | sa.Update,
+    given: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> None:
+    """The same for rows without names, whose columns `given` names in their order."""
     if not rows:
         return
     text, names, converters = _driver_statement(statement, connection.dialect)
-    order = names or tuple(rows[0])
-    columns: list[Iterable[Any]] = list(zip(*map(itemgetter(*order), rows), strict=True))
+    order = names or given
+    columns: dict[str, Iterable[Any]] = dict(zip(given, zip(*rows, strict=True), strict=True))
     for name, convert in converters:
-        place = order.index(name)
-        columns[place] = map(convert, columns[place])
-    values = zip(*columns, strict=True)
+        columns[name] = map(convert, columns[name])
+    values = zip(*(columns[name] for name in order), strict=True)
     if names is None:
         new = [NEW + name for name in order]
         connection.exec_driver_sql(text, [dict(zip(new, row, strict=True)) for row in values])

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 def microseconds(moment: datetime) -> int:
@@ -23,7 +24,7 @@ def microseconds(moment: datetime) -> int:
     """
     if moment.tzinfo is None:
         raise ValueError(f"{moment!r} has no zone; give an aware moment such as datetime.now(UTC).")
-    return (moment - EPOCH) // timedelta(microseconds=1)
+    return (moment - EPOCH) // _MICROSECOND
 
 
 class Moment(sa.types.TypeDecorator[datetime]):

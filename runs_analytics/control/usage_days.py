@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from runs_analytics.control.bulk import insert_into, update_by_key, write_rows
+from runs_analytics.control.bulk import insert_into, update_by_key, write_values
 from runs_analytics.control.schema_limits import usage_days
 from runs_analytics.money.limits import (
     LIMIT_DIMENSIONS,
@@ -67,6 +67,7 @@ _HELD: Final = sa.select(usage_days.c.held_credits_nano).where(
     usage_days.c.held_credits_nano != 0,
 )
 
+_FIELDS: Final = ("account", "dimension", "value", "day", *_AMOUNTS)
 _INSERT: Final = insert_into(usage_days)
 _UPDATE: Final = update_by_key(usage_days, _AMOUNTS)
 
@@ -81,7 +82,10 @@ class UsageDays:
         """By part, window and the window's first day."""
 
         self._moving: dict[tuple[Part, date], list[Counter]] = {}
-        """What `add` moves, found once."""
+        """What a use of a part on a day moves, found once; counters that are asked for later join it."""
+
+        self._moved: dict[tuple[Values, date], list[list[Counter]]] = {}
+        """The same of each part of a run, once its days are marked as changed."""
 
         self._periods: dict[tuple[date, Window], Period] = {}
         self._stored: set[tuple[Part, date]] = set()
@@ -135,21 +139,19 @@ class UsageDays:
     def add(self, values: Values, day: date, *, settled: Amounts = NOTHING, held: Amounts = NOTHING) -> None:
         """Count a run or a hold for each of its values; amounts may be negative."""
         changes = [(place, amount) for place, amount in enumerate(settled + held) if amount]
-        for part in enumerate(values):
-            if part[1] == NONE:
-                continue
-            key = part, day
-            self._changed.add(key)
-            for counter in self._moving.get(key) or self._moved_by(part, day):
+        for counters in self._moved.get((values, day)) or self._moved_by(values, day):
+            for counter in counters:
                 for place, amount in changes:
                     counter[place] += amount
 
     def write(self, connection: sa.Connection) -> None:
         """Store what changed."""
-        write_rows(connection, _INSERT, [self._row(*key) for key in self._changed - self._stored])
-        write_rows(connection, _UPDATE, [self._row(*key) for key in self._changed & self._stored])
+        new, old = self._changed - self._stored, self._changed & self._stored
+        write_values(connection, _INSERT, _FIELDS, [self._row(*key) for key in new])
+        write_values(connection, _UPDATE, _FIELDS, [self._row(*key) for key in old])
         self._stored |= self._changed
         self._changed.clear()
+        self._moved.clear()
 
     def _read(
         self, connection: sa.Connection, place: int, values: Sequence[str], first_day: date, last_day: date
@@ -169,7 +171,14 @@ class UsageDays:
             self._days.setdefault(part, {})[day] = amounts
             self._stored.add((part, day))
 
-    def _moved_by(self, part: Part, day: date) -> list[Counter]:
+    def _moved_by(self, values: Values, day: date) -> list[list[Counter]]:
+        """Mark the days of a run's parts as changed; the counters that its use moves, by part."""
+        keys = [(part, day) for part in enumerate(values) if part[1] != NONE]
+        self._changed.update(keys)
+        moved = self._moved[values, day] = [self._moving.get(key) or self._moved_part(*key) for key in keys]
+        return moved
+
+    def _moved_part(self, part: Part, day: date) -> list[Counter]:
         """The counters that a value's use of a local day moves: the day's own and those of windows asked for."""
         moved = [self._days.setdefault(part, {}).setdefault(day, [0] * len(_AMOUNTS))]
         counters = self._counters.get(part, {})
@@ -187,14 +196,9 @@ class UsageDays:
             period = self._periods[day, window] = period_around(day, window, self._zone)
         return period
 
-    def _row(self, part: Part, day: date) -> dict[str, object]:
-        return {
-            "account": self._scope.account,
-            "dimension": LIMIT_DIMENSIONS[part[0]],
-            "value": part[1],
-            "day": day,
-            **dict(zip(_AMOUNTS, self._days[part][day], strict=True)),
-        }
+    def _row(self, part: Part, day: date) -> tuple[object, ...]:
+        place, value = part
+        return self._scope.account, LIMIT_DIMENSIONS[place], value, day, *self._days[part][day]
 
 
 def values_in_period(

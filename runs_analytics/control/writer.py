@@ -14,9 +14,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
@@ -54,7 +53,9 @@ class _OnLoop:
     A `concurrent.futures.Future` for each, and a call into the loop for each, cost as much as deciding it.
     """
 
-    def __init__(self, deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]]) -> None:
+    __slots__ = ("_deliveries", "awaited", "loop")
+
+    def __init__(self, deliveries: _Deliveries) -> None:
         self.loop = asyncio.get_running_loop()
         self.awaited: asyncio.Future[Any] = self.loop.create_future()
         self._deliveries = deliveries
@@ -62,41 +63,51 @@ class _OnLoop:
     def set_running_or_notify_cancel(self) -> bool:
         return not self.awaited.cancelled()
 
-    def set_result(self, value: object) -> None:
-        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(value)))
-
-    def set_exception(self, problem: BaseException) -> None:
-        self._deliveries.setdefault(self.loop, []).append((self, _Outcome(problem=problem)))
+    def settle(self, outcome: _Outcome) -> None:
+        self._deliveries.setdefault(self.loop, []).append((self.awaited, outcome))
 
 
-def _deliver(settled: Sequence[tuple[_OnLoop, _Outcome]]) -> None:
-    for one, outcome in settled:
-        if one.awaited.done():
-            continue
-        if outcome.problem is None:
-            one.awaited.set_result(outcome.value)
-        else:
-            one.awaited.set_exception(outcome.problem)
+def _deliver(settled: Sequence[tuple[asyncio.Future[Any], _Outcome]]) -> None:
+    for awaited, outcome in settled:
+        if not awaited.done():
+            outcome.settle(awaited)
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    job: Job[Any]
+class _Waiting(NamedTuple):
+    """A job, or an item of a job for many."""
+
+    job: Job[Any] | None
     future: Future[Any] | _OnLoop
     together: Together[Any, Any] | None = None
     item: Any = None
 
+    def alone(self, connection: Connection) -> Any:
+        """Its result, worked on by itself."""
+        if self.together is not None:
+            return self.together(connection, [self.item])[0]
+        assert self.job is not None
+        return self.job(connection)
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
+    def settle(self, outcome: _Outcome) -> None:
+        if isinstance(self.future, _OnLoop):
+            self.future.settle(outcome)
+        else:
+            outcome.settle(self.future)
+
+
+class _Outcome(NamedTuple):
     value: object = None
     problem: BaseException | None = None
 
-    def settle(self, future: Future[Any] | _OnLoop) -> None:
+    def settle(self, future: Future[Any] | asyncio.Future[Any]) -> None:
         if self.problem is None:
             future.set_result(self.value)
         else:
             future.set_exception(self.problem)
+
+
+_Deliveries = dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], _Outcome]]]
+"""What became of the futures of each loop."""
 
 
 class GroupCommitWriter:
@@ -110,7 +121,7 @@ class GroupCommitWriter:
         self.changes = 0
         """Commits that changed what others remember; see `remembered`."""
         self._waiting: deque[_Waiting] = deque()
-        self._deliveries: dict[asyncio.AbstractEventLoop, list[tuple[_OnLoop, _Outcome]]] = {}
+        self._deliveries: _Deliveries = {}
         self._wake = threading.Condition()
         self._is_closing = False
         self._last_jobs = 0
@@ -144,7 +155,7 @@ class GroupCommitWriter:
             Unavailable: when the queue is full or the store is closing.
         """
         future: Future[T] = Future()
-        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
+        self._enqueue(_Waiting(None, future, together, item))
         return future
 
     def submit_item_on_loop(self, together: Together[Item, T], item: Item) -> asyncio.Future[T]:
@@ -154,7 +165,7 @@ class GroupCommitWriter:
             Unavailable: when the queue is full or the store is closing.
         """
         future = _OnLoop(self._deliveries)
-        self._enqueue(_Waiting(lambda connection: together(connection, [item])[0], future, together, item))
+        self._enqueue(_Waiting(None, future, together, item))
         return future.awaited
 
     def _enqueue(self, waiting: _Waiting) -> None:
@@ -227,11 +238,11 @@ class GroupCommitWriter:
             _log.warning("A group of %d writes was undone: %s", len(group), _undone(problem, self._data_dir))
             for waiting in group:
                 # One exception each: raising the same one in many threads mixes their tracebacks.
-                waiting.future.set_exception(_undone(problem, self._data_dir))
+                waiting.settle(_Outcome(problem=_undone(problem, self._data_dir)))
             return
         crash_point("after_commit")
         for waiting, outcome in zip(group, outcomes, strict=True):
-            outcome.settle(waiting.future)
+            waiting.settle(outcome)
 
     def _commit(self, group: list[_Waiting]) -> list[_Outcome]:
         with self._engine.connect() as connection:
@@ -253,7 +264,7 @@ class GroupCommitWriter:
         batches: dict[Together[Any, Any], list[int]] = {}
         for place, waiting in enumerate(group):
             if waiting.together is None:
-                outcomes[place] = self._attempt(connection, waiting.job)
+                outcomes[place] = self._attempt(connection, waiting.alone)
             else:
                 batches.setdefault(waiting.together, []).append(place)
         for together, places in batches.items():
@@ -263,7 +274,7 @@ class GroupCommitWriter:
                 values: Sequence[Any] = found.value  # type: ignore[assignment]
                 outcomes |= zip(places, map(_Outcome, values), strict=True)
             else:
-                outcomes |= {place: self._attempt(connection, group[place].job) for place in places}
+                outcomes |= {place: self._attempt(connection, group[place].alone) for place in places}
         return [outcomes[place] for place in range(len(group))]
 
     def _attempt(self, connection: sa.Connection, job: Job[Any]) -> _Outcome:

@@ -7,11 +7,10 @@ run that is sent then replaces it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from runs_analytics import roles
 from runs_analytics.control.admission import Asked, Decision, decide
@@ -30,7 +29,7 @@ from runs_analytics.ingest.events import ParsedRun, Rejection, parse_event
 from runs_analytics.ingest.inbox_bodies import encode_body
 from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, WHOLE_ACCOUNT, Values
-from runs_analytics.money.rating import metered, rate_run
+from runs_analytics.money.rating import metered, rate_by_both, rate_run
 from runs_analytics.run_frame import PAYLOAD_FIELDS
 from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import MAX_PAYLOAD_BYTES, QUANTITIES
@@ -47,8 +46,7 @@ DEFAULT_TTL_S: Final = 900
 MAX_TTL_S: Final = 86_400
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     scope: Scope
     asked: Asked
     run: ParsedRun
@@ -65,9 +63,9 @@ class _Request:
         if not counts:
             return self.asked
         counters = PriceCounters(connection, self.scope, self.terms.zone)
-        rated = rate_run(books.credits, books.cost, self.run, counters.used(counts, self.asked.now))
-        credits_nano = self.asked.credits_nano if self.states_credits else rated["credits_nano"]
-        return replace(self.asked, credits_nano=credits_nano, cost_nano=rated["cost_nano"])  # type: ignore[arg-type]
+        rated, cost = rate_by_both(books.credits, books.cost, self.run, counters.used(counts, self.asked.now))
+        credits_nano = self.asked.credits_nano if self.states_credits else rated.total_nano
+        return self.asked._replace(credits_nano=credits_nano, cost_nano=cost.total_nano)
 
     @property
     def blocked(self) -> ParsedRun:
@@ -79,8 +77,7 @@ class _Request:
         return blocked | rated | {"ingested_at": moment}
 
 
-@dataclass(frozen=True, slots=True)
-class _Cancelled:
+class _Cancelled(NamedTuple):
     scope: Scope
     id: RunId
     run_id: str
@@ -222,8 +219,8 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
     if isinstance(run, Rejection):
         raise BadRequest(run.reason, field=run.field, value=run.value)
     said_hash = content_hash(run | {"started_at": None, "ended_at": None})
-    rated = rate_run(terms.books.credits, terms.books.cost, run)
-    credits_nano = rated["credits_nano"] if given_credits is None else _credits_nano(given_credits)
+    rated, cost = rate_by_both(terms.books.credits, terms.books.cost, run)
+    credits_nano = rated.total_nano if given_credits is None else _credits_nano(given_credits)
     high, low = id_pair(run)
     asked = Asked(
         (high, low),
@@ -231,9 +228,9 @@ def _request(scope: Scope, body: object, now: datetime, terms: AccountTerms) -> 
         run["source"],
         md5_pair(f"{said_hash} {given_credits is not None and credits_nano} {ttl_s}")[0],
         Values(WHOLE_ACCOUNT, *_limited(run)),
-        credits_nano,  # type: ignore[arg-type]
-        rated["cost_nano"],  # type: ignore[arg-type]
-        rated["credits_version"],  # type: ignore[arg-type]
+        credits_nano,
+        cost.total_nano,
+        rated.version,
         now,
         timedelta(seconds=ttl_s),
     )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Context
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from runs_analytics.errors import BadRequest
 from runs_analytics.ingest.bodies import ExactNumber, NotJson, exact_json
@@ -42,8 +42,7 @@ _EXACT: Final = Context(prec=100)
 _MAX_DURATION_DIGITS: Final = len(str(MAX_DURATION_US))
 
 
-@dataclass(frozen=True, slots=True)
-class EventRules:
+class EventRules(NamedTuple):
     """What runs are held against besides the vocabulary."""
 
     earliest: datetime

@@ -5,6 +5,7 @@ They follow from a moment alone. Nothing is ever reset: a new period has counter
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -16,6 +17,7 @@ from runs_analytics.zones import local_midnight
 
 Window = Literal["day", "week", "month"]
 WINDOWS: Final[tuple[Window, ...]] = get_args(Window)
+_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,17 @@ class Period:
     def days(self) -> int:
         """Local days in it."""
         return (self.last_day - self.first_day).days + 1
+
+
+def local_days(moments: Sequence[datetime], zone: ZoneInfo) -> list[date]:
+    """The local day of each aware moment, in their order; many moments close to each other cost little."""
+    if not moments:
+        return []
+    first, last = min(moments).astimezone(zone), max(moments).astimezone(zone)
+    # No zone changes its offset and changes it back within an hour.
+    if last - first < _HOUR and first.utcoffset() == last.utcoffset() and first.date() == last.date():
+        return [first.date()] * len(moments)
+    return [moment.astimezone(zone).date() for moment in moments]
 
 
 def period_of(moment: datetime, window: Window, zone: ZoneInfo) -> Period:

@@ -18,7 +18,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 from math import lcm
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from runs_analytics.errors import BadRequest, Damaged, NotFound
 from runs_analytics.money.amounts import decimal_string, divide_half_even
@@ -46,8 +46,7 @@ MAX_CACHED_MATCHES: Final = 16_384
 """Combinations of condition values remembered per version, so that odd names cannot fill the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """What one price book says about one run."""
 
     version: int | None
@@ -186,16 +185,15 @@ def rate(book: PriceBook, run: Run, started_at: datetime, used: Used = NOTHING_U
     used_before: tuple[int, ...] = ()
     if not compiled.counts_over_periods:
         lines = price.lines(counts)
-        most_nano = sum(lines)
+        most_nano = total_nano = sum(lines)
     else:
         meters = (price.meter(book.kind, term) for term in price.terms)
         before = [used.get(meter, 0) if meter else 0 for meter in meters]
         lines, used_before = price.lines(counts, before), price.used_in_periods(before)
         # A run is refused or not whatever was used before it, so that it is known before its commit.
-        most_nano = price.most_nano(counts)
+        most_nano, total_nano = price.most_nano(counts), sum(lines)
     if most_nano > MAX_AMOUNT_NANO:
         raise amount_too_large(book.kind)
-    total_nano = sum(lines)
     return Rating(version.version, price.id, lines, total_nano, used_before)
 
 
@@ -221,6 +219,17 @@ def metered(credits_book: PriceBook, cost_book: PriceBook, run: Run) -> dict[Met
     return found
 
 
+def rate_by_both(
+    credits_book: PriceBook, cost_book: PriceBook, run: Run, used: Used = NOTHING_USED
+) -> tuple[Rating, Rating]:
+    """What a run costs in credits and in money, after what was used before it; see `rate_run`."""
+    started_at, reported_cost_nano = run["started_at"], run.get("reported_cost_nano")
+    credit = rate(credits_book, run, started_at, used)
+    if reported_cost_nano is not None:
+        return credit, Rating(None, None, (), reported_cost_nano)
+    return credit, rate(cost_book, run, started_at, used)
+
+
 def rate_run(
     credits_book: PriceBook, cost_book: PriceBook, run: Run, used: Used = NOTHING_USED
 ) -> dict[str, object]:
@@ -231,14 +240,9 @@ def rate_run(
     Raises:
         BadRequest: naming `credits` or `cost` when the amount is over a billion.
     """
-    started_at = run["started_at"]
-    credit = rate(credits_book, run, started_at, used)
-    reported_cost_nano = run.get("reported_cost_nano")
+    credit, cost = rate_by_both(credits_book, cost_book, run, used)
     source: CostSource = "reported"
-    if reported_cost_nano is not None:
-        cost = Rating(None, None, (), reported_cost_nano)
-    else:
-        cost = rate(cost_book, run, started_at, used)
+    if run.get("reported_cost_nano") is None:
         source = "(none)" if cost.total_nano is None else "list"
     return {
         "credits_nano": credit.total_nano,

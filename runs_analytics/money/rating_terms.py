@@ -137,8 +137,10 @@ class CompiledPrice:
             counts: by term.
             used: by term, what was used before in its period; nothing by any where left out.
         """
-        before = used or (0,) * len(counts)
-        lines = [t.amount_nano(count, at) for t, count, at in zip(self.terms, counts, before, strict=True)]
+        if used:
+            lines = [t.amount_nano(count, at) for t, count, at in zip(self.terms, counts, used, strict=True)]
+        else:
+            lines = [term.amount_nano(count) for term, count in zip(self.terms, counts, strict=True)]
         if self.minimum_nano is not None:
             lines.append(max(0, self.minimum_nano - sum(lines)))
         return tuple(lines)
