@@ -7,8 +7,8 @@ who cannot see it (`description`).
 from runs_analytics.charts import alt_text
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
-from runs_analytics.charts.kept import forecast_by_day
 from runs_analytics.charts.heatmap import hours_of_week
+from runs_analytics.charts.kept import forecast_by_day
 from runs_analytics.charts.lines import lines_over_time
 from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
