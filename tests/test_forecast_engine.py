@@ -45,6 +45,9 @@ EDGES: dict[str, Floats] = {
         float
     ),
     "a level jump": np.concatenate([RANDOM.poisson(20, 60), RANDOM.poisson(200, 30)]).astype(float),
+    "a constant that jumped": np.array([2.0] * 40 + [30.0] * 14),
+    "a thousand times as much since a week": np.array([5.0] * 40 + [5000.0] * 7)
+    * RANDOM.uniform(0.7, 1.4, 47),
     "seldom": ((RANDOM.random(90) < 0.1) * RANDOM.poisson(50, 90)).astype(float),
     "began lately": np.concatenate([np.zeros(80), RANDOM.poisson(20, 10)]).astype(float),
     "billionths": RANDOM.poisson(20, 60) * 1e15,
@@ -69,9 +72,30 @@ def test_a_constant_stays_constant_with_a_band_of_no_width() -> None:
     assert made.bands[95][1] - made.bands[95][0] == pytest.approx(np.zeros(14), abs=1e-3)
 
 
-def test_after_a_level_jump_the_new_level_is_forecast() -> None:
-    made = forecast(EDGES["a level jump"], 7, 7)
-    assert 150 < made.point.mean() < 250
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("a level jump", 150, 250), ("a constant that jumped", 25, 40)]
+)
+def test_after_a_level_jump_the_new_level_is_forecast(name: str, least: float, most: float) -> None:
+    made = forecast(EDGES[name], 7, 7)
+    assert least < made.point.mean() < most
+    assert (made.bands[80][1] >= EDGES[name][-1]).all()
+
+
+def test_after_a_jump_to_any_height_nothing_is_forecast_far_above_what_was_seen() -> None:
+    """Trends of logarithms over the jump, and misses by a thousand times, reach for millions."""
+    values = EDGES["a thousand times as much since a week"]
+    made = forecast(values, 14, 7)
+    assert made.point.max() <= 2 * values.max()
+    assert made.bands[95][1].max() <= 4 * values.max()
+    assert made.totals.bands((95,))[95][1][-1] <= 14 * 4 * values.max()
+
+
+def test_growth_goes_on_as_far_as_it_has_come_in_as_many_steps() -> None:
+    values = np.arange(1.0, 61.0)
+    ceiling = trial_of(values, 120, 1).ceiling[-1]
+    assert ceiling[59] == 60 + 59
+    assert ceiling[119] == 60 + 2 * 59
+    assert forecast(values, 60, 1).point[-1] > 90
 
 
 def test_a_weekly_shape_is_continued_better_than_by_last_week() -> None:
@@ -117,6 +141,7 @@ def test_any_series_of_counts_has_a_sound_answer_never_below_zero(
     made = forecast(np.array(values), horizon, season)
     _sound(made, horizon)
     assert made.bands[95][0].min() >= 0
+    assert made.totals.bands((95,))[95][0].min() >= 0
     assert made.point.min() >= 0
 
 

@@ -24,12 +24,18 @@ LEAST_LEVEL = 0.05
 WIDENING_PER_WINDOW = 0.4
 # How far the band leans to both sides alike: 1 is symmetric, 0 follows the misses of each side.
 SYMMETRY = 0.75
+# A band reaches to one side at most so many times the range of all values, or more beyond as many steps as they have.
+WIDEST_RANGES = 2.0
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Misses:
-    """How a combined forecast missed: `scaled` and `weight` have shape (origins, horizon), `step_spread` (horizon,)."""
+    """How a combined forecast missed.
+
+    `scaled` and `weight` have shape (origins, horizon), `step_spread` and `widest`, the most that a band reaches to one
+    side, (horizon,).
+    """
 
     scaled: Floats
     weight: Floats
@@ -38,6 +44,7 @@ class Misses:
     size: float
     widening: float
     floor: float
+    widest: Floats
 
     def spread(self, point: Floats) -> Floats:
         """The typical miss of each step of a forecast (horizon,), in its unit."""
@@ -45,7 +52,7 @@ class Misses:
 
     def first(self, steps: int) -> Misses:
         """The same misses, for forecasts of the first steps only."""
-        return replace(self, step_spread=self.step_spread[:steps])
+        return replace(self, step_spread=self.step_spread[:steps], widest=self.widest[:steps])
 
     def without(self, origin: int) -> Misses:
         """The misses of the other origins, to see what a band made of them covers here."""
@@ -95,7 +102,13 @@ def misses_of(trial: Trial, forecasts: Floats, *, largest_step_power: float = LA
     assert best is not None
     windows = (len(trial.values) - trial.origins[0]) / trial.actual.shape[1]
     widening = 1 + WIDENING_PER_WINDOW / max(windows, 1.0)
-    return Misses(best[3], weight, best[2], best[1], size, float(widening), trial.floor)
+    return Misses(best[3], weight, best[2], best[1], size, float(widening), trial.floor, _widest(trial))
+
+
+def _widest(trial: Trial) -> Floats:
+    """Misses by a jump to a thousand times the level are no measure of the misses at that level."""
+    times = np.maximum(1.0, np.arange(1, trial.actual.shape[1] + 1) / len(trial.values))
+    return np.asarray(WIDEST_RANGES * np.ptp(trial.values) * times)
 
 
 def _quantile(values: Floats, weights: Floats, part: float) -> float:
@@ -115,6 +128,7 @@ def bands(misses: Misses, point: Floats, levels: Sequence[int]) -> Mapping[int, 
         both = _quantile(np.abs(scaled), weight, level / 100)
         low = -SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, tail)
         high = SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, 1 - tail)
-        lower = np.maximum(point + min(low, 0.0) * spread, misses.floor)
-        found[level] = (np.minimum(lower, point), point + max(high, 0.0) * spread)
+        lower = np.maximum(point - np.minimum(max(-low, 0.0) * spread, misses.widest), misses.floor)
+        upper = point + np.minimum(max(high, 0.0) * spread, misses.widest)
+        found[level] = (np.minimum(lower, point), upper)
     return found

@@ -58,7 +58,8 @@ def totals_of(trial: Trial, forecasts: Floats) -> Totals:
     added = replace(trial, actual=np.cumsum(trial.actual, axis=1))
     running = np.cumsum(forecasts, axis=1)
     misses = misses_of(added, running, largest_step_power=LARGEST_STEP_POWER)
-    return Totals(running[-1], replace(misses, widening=1 + WIDENING * (misses.widening - 1)))
+    widening, widest = 1 + WIDENING * (misses.widening - 1), np.cumsum(misses.widest)
+    return Totals(running[-1], replace(misses, widening=widening, widest=widest))
 
 
 def _above(room: Floats, scaled: Floats, weight: Floats) -> Floats:
