@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import forecast as command
+from runs_analytics.analytics.forecasting.bands import Misses, misses_of
 from runs_analytics.analytics.forecasting.engine import LEAST_STEPS, Forecast, forecast, seasonal_naive
 from runs_analytics.analytics.forecasting.field import seasons_for, trial_of
 from runs_analytics.analytics.forecasting.smoothing import smooth
@@ -216,3 +217,15 @@ def test_the_command_forecasts_each_series_and_names_the_refused(
     assert made["ds"].dt.date().to_list() == [
         times[-1].date() + (times[1] - times[0]) * k for k in range(1, 6)
     ]
+
+
+def test_the_less_the_back_test_covers_the_wider_is_a_band_and_its_tails_most() -> None:
+    short, long = (_misses(np.arange(float(steps)) % 7 + NOISE[:steps], 10) for steps in (30, 140))
+    assert short.widening(80) > long.widening(80) > 1
+    assert short.widening(95) - 1 > 1.5 * (short.widening(80) - 1)
+    assert long.widening(95) < 1.1
+
+
+def _misses(values: Floats, horizon: int) -> Misses:
+    trial = trial_of(values, horizon, 7)
+    return misses_of(trial, seasonal_naive(values, trial.ends, horizon, 7))
