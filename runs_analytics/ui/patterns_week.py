@@ -15,9 +15,10 @@ from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
 from runs_analytics.exports.document import Column
-from runs_analytics.ui import controls
+from runs_analytics.ui import controls, parts, tables
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.headlines import main_measure
 from runs_analytics.ui.measures import Measure, Number, measures
 from runs_analytics.ui.parts import Card
@@ -54,6 +55,22 @@ class Week:
         return fmt.ABSENT if amount is None else self.unit.text(amount)
 
 
+def place(view: View) -> Shown:
+    """Place the whole part; what an export writes of it."""
+    shown = measure(view)
+    with st.skeleton(height=HEATMAP_PX):
+        found = week(view, shown)
+    st.markdown(sentence(view, found))
+    made = cards(view, found)
+    parts.cards(made)
+    with st.container(border=True):
+        parts.title_row(found.title, note=WEEK_NOTE)
+        heatmap(view, found)
+        cells = cells_table(view, found)
+        tables.switch(cells, "patterns_cells", view.ask.currency)
+    return Shown(made, (cells,))
+
+
 def measure(view: View) -> Measure:
     """The measure that the page is drawn in, which its address names."""
     known = _measures(view)
@@ -64,9 +81,14 @@ def measure(view: View) -> Measure:
     return known[name]
 
 
+def name_of(shown: Measure) -> patterns.Measure:
+    """A measure as the questions name it."""
+    return cast(patterns.Measure, shown.name)
+
+
 def week(view: View, shown: Measure) -> Week:
     """The hours of the week of what is selected."""
-    name = cast(patterns.Measure, shown.name)
+    name = name_of(shown)
     cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
     found = patterns.rhythm(cells, name)
     drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
