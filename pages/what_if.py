@@ -39,15 +39,14 @@ for text in said:
 chart, sides = parts.two_cards()
 with chart:
     parts.title_row(f"{measure.title} per day", note="as it was, and what-if")
-    what_if_parts.days_chart(found, measure)
+    what_if_parts.days_chart(found, measure, view.session.today)
 with sides:
     parts.title_row(f"By {by}", note="as it was → what-if")
     what_if_parts.parts_chart(found, measure)
 
 shown = controls.choice("part", PARTS, label="Table")
-split, days, billed = (
-    make(found) for make in (what_if_parts.parts_table, what_if_parts.days_table, what_if_parts.plan_table)
-)
+split, days = what_if_parts.parts_table(found), what_if_parts.days_table(found)
+billed = what_if_parts.plan_table(found)
 tables = [split, days, *([billed] if billed else [])]
 if shown == "saved":
     tables += what_if_saved.place(view, plans)

@@ -106,7 +106,7 @@ def _bars(rows: pl.DataFrame, name: str, colour: str, shift_px: int, largest: fl
     scale = alt.Scale(domain=[0, largest], nice=False)
     bars: alt.Chart = (
         alt.Chart(rows)
-        .mark_bar(height=_BAR_PX, yOffset=BAR_DY + shift_px - _APART_PX // 2, cornerRadius=2, color=colour)
+        .mark_bar(height=_BAR_PX, yOffset=BAR_DY + shift_px, cornerRadius=2, color=colour)
         .encode(y=row_position(rows.height), x=alt.X(f"{name}:Q", axis=None, scale=scale))
     )
     return bars

@@ -53,7 +53,9 @@ def add_scenario(
     count = sa.select(sa.func.count()).select_from(scenarios).where(scenarios.c.account == scope.account)
     if connection.execute(count).scalar_one() >= MAX_SCENARIOS:
         raise BadRequest(f"The account keeps {MAX_SCENARIOS} scenarios; delete one first.")
-    made = SavedScenario(secrets.token_hex(_ID_BYTES), 1, scenario, now, scope.actor, now, scope.actor)
+    made = SavedScenario(
+        f"scenario_{secrets.token_hex(_ID_BYTES)}", 1, scenario, now, scope.actor, now, scope.actor
+    )
     connection.execute(sa.insert(scenarios).values(account=scope.account, **_row(made)))
     return _recorded(connection, scope, made)
 

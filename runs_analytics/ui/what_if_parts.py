@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import streamlit as st
 
 from runs_analytics import charts
 from runs_analytics.analytics.what_if import Outcome, WhatIf, what_if
-from runs_analytics.exports.document import Column, Kind
+from runs_analytics.exports.document import AMOUNT, Column, Kind
 from runs_analytics.money.plan_costs import Bill
 from runs_analytics.money.scenarios import Scenario
 from runs_analytics.ui import format as fmt
@@ -23,6 +24,7 @@ from runs_analytics.ui.parts import Card
 from runs_analytics.ui.pricing_book import table
 from runs_analytics.ui.tables import ShownTable
 from runs_analytics.ui.theme import current_theme
+from runs_analytics.ui.what_if_words import runs_text
 from runs_analytics.ui.words import DIMENSION_TITLES, value_title
 from runs_analytics.vocabulary import Dimension
 
@@ -30,7 +32,7 @@ SIDES: Final = ("As it was", "What-if")
 QUIET_S: Final = 0.4
 """After which progress is shown."""
 
-_AMOUNT: Final[Kind] = "credits"
+_RUNS: Final[Kind] = "credits"
 """Of runs too: with growth they have fractions."""
 
 
@@ -73,7 +75,7 @@ def cards(found: WhatIf) -> list[Card]:
     shown = [
         _card("Credits", before.credits, after.credits, lambda v: fmt.credits(v)),
         _card("Spend", before.cost, after.cost, lambda v: fmt.money(v, currency)),
-        _card("Runs", before.runs, after.runs, _runs_text),
+        _card("Runs", before.runs, after.runs, runs_text),
     ]
     if after.money is not None and after.bill is not None:
         shown.append(
@@ -93,7 +95,7 @@ def _card(label: str, before: Decimal | None, after: Decimal, text: Any) -> Card
     )
 
 
-def days_chart(found: WhatIf, measure: Measure) -> None:
+def days_chart(found: WhatIf, measure: Measure, today: date) -> None:
     """Both sides by day."""
     rows = [
         found.days.select(
@@ -114,6 +116,7 @@ def days_chart(found: WhatIf, measure: Measure) -> None:
         order=list(SIDES),
         colours=dict(zip(SIDES, (theme.other, theme.primary), strict=True)),
         span=(found.selection.start, found.selection.end),
+        partial_from=today,
         selectable=False,
     )
     st.altair_chart(chart, theme=None)
@@ -156,15 +159,20 @@ def days_table(found: WhatIf) -> ShownTable:
 
 def _compared(name: str, title: str, key: Column, frame: pl.DataFrame, found: WhatIf) -> ShownTable:
     columns, totals = [key], dict[str, object]()
+    is_whole = all(side.runs == side.runs.to_integral_value() for side in (found.before, found.after))
     kinds: tuple[tuple[str, str, Kind], ...] = (
         ("credits", "Credits", "credits"),
         ("cost", "Spend", "money"),
-        ("runs", "Runs", _AMOUNT),
+        ("runs", "Runs", "integer" if is_whole else _RUNS),
     )
     for measure, words, kind in kinds:
         before, after = getattr(found.before, measure), getattr(found.after, measure)
         change = (pl.col(f"after_{measure}") - pl.col(f"before_{measure}")).alias(f"{measure}_difference")
         frame = frame.with_columns(change)
+        if kind == "integer":
+            before, after = int(before), int(after)
+            names = (f"before_{measure}", f"after_{measure}", f"{measure}_difference")
+            frame = frame.with_columns(pl.col(names).cast(pl.Int64))
         columns += [
             Column(f"before_{measure}", f"{words} as it was", kind, adds_up=True),
             Column(f"after_{measure}", f"{words} what-if", kind, adds_up=True),
@@ -219,13 +227,6 @@ def _billed(side: str, one: Bill) -> list[dict[str, Any]]:
     ]
 
 
-def _runs_text(runs: Decimal | None) -> str:
-    """Whole runs as such; of growth, with a decimal below a hundred."""
-    if runs is None:
-        return fmt.ABSENT
-    return fmt.integer(int(runs)) if runs == runs.to_integral_value() else fmt.credits(runs)
-
-
 def outcome_row(name: str, changes: str, one: Outcome, real: Outcome) -> dict[str, Any]:
     """A row of the comparison of scenarios."""
     return {
@@ -241,7 +242,7 @@ def outcome_row(name: str, changes: str, one: Outcome, real: Outcome) -> dict[st
     }
 
 
-def comparison(rows: list[Mapping[str, Any]]) -> ShownTable:
+def comparison(rows: Sequence[Mapping[str, Any]]) -> ShownTable:
     """Scenarios beside each other and beside what was."""
     columns = (
         Column("scenario", "Scenario", "text"),
@@ -251,17 +252,11 @@ def comparison(rows: list[Mapping[str, Any]]) -> ShownTable:
         Column("credits_change", "In percent", "percent"),
         Column("cost", "Spend", "money"),
         Column("cost_difference", "Spend difference", "money"),
-        Column("runs", "Runs", _AMOUNT),
+        Column("runs", "Runs", _RUNS),
         Column("money", "By plan", "money"),
     )
-    schema = {
-        c.name: pl.Decimal(38, 9)
-        if c.kind in ("credits", "money")
-        else pl.Float64
-        if c.kind == "percent"
-        else pl.String
-        for c in columns
-    }
+    types: dict[Kind, Any] = {"credits": AMOUNT, "money": AMOUNT, "percent": pl.Float64}
+    schema = {column.name: types.get(column.kind, pl.String) for column in columns}
     return ShownTable(
         "scenarios", "Scenarios side by side", columns, pl.DataFrame(rows, schema, orient="row")
     )

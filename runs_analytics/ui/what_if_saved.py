@@ -80,6 +80,8 @@ def _put(view: View, saved_id: str, name: str, scenario: Scenario) -> None:
 
 def place(view: View, plans: Mapping[str, str]) -> list[ShownTable]:
     """The kept scenarios with their buttons, and those that are chosen beside each other."""
+    if problem := st.session_state.pop(_PROBLEM, None):
+        parts.problem(problem)
     found = kept(view)
     if not found:
         st.info(
@@ -121,7 +123,7 @@ def _comparison(view: View, chosen: list[SavedScenario], plans: Mapping[str, str
 
 
 def _row(view: View, one: SavedScenario, plans: Mapping[str, str]) -> None:
-    said = f"version {one.version}, {fmt.moment(one.changed_at, view.ask.local)} by {one.changed_by}"
+    said = f"version {one.version} of {fmt.moment(one.changed_at, view.ask.local)}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(
             f"**{escaped(one.scenario.name)}** {escaped(changes_text(one.scenario, plans))} "
@@ -138,8 +140,6 @@ def _row(view: View, one: SavedScenario, plans: Mapping[str, str]) -> None:
                 on_click=_delete,
                 args=(view, one),
             )
-    if (problem := st.session_state.get(_PROBLEM)) and st.session_state.get(_DONE) == one.id:
-        parts.problem(problem)
 
 
 def _open(view: View, one: SavedScenario) -> None:

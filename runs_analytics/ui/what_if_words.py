@@ -92,7 +92,8 @@ def sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
 def gaps(found: WhatIf) -> str:
     """How many runs the sums leave out, in a sentence; empty when they leave out none."""
     texts = [
-        f"{fmt.credits(then)} runs have no price in {unit} ({fmt.credits(now)} as it was)"
+        f"{runs_text(then)} runs have no price in {unit}"
+        + ("" if now == then else f" ({runs_text(now)} as it was)")
         for unit, now, then in (
             ("credits", found.before.unpriced, found.after.unpriced),
             ("money", found.before.uncosted, found.after.uncosted),
@@ -113,6 +114,13 @@ def uncharged(bill: Bill | None) -> str:
     )
 
 
+def runs_text(runs: Decimal | None) -> str:
+    """Whole runs as such; of growth, with a decimal below a hundred."""
+    if runs is None:
+        return fmt.ABSENT
+    return fmt.integer(int(runs)) if runs == runs.to_integral_value() else fmt.credits(runs)
+
+
 def _plan_sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
     now, then = found.before.bill, found.after.bill
     if then is None:
@@ -121,6 +129,8 @@ def _plan_sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
     money = fmt.money(fmt.from_nano(then.money_nano), found.currency)
     if now is None:
         return f" On the plan {name} they would have taken {money}."
+    if (now.plan, now.money_nano) == (then.plan, then.money_nano):
+        return f" The plan {name} would have taken {money}, as it is."
     was = fmt.money(fmt.from_nano(now.money_nano), found.currency)
     return f" On the plan {name} they would have taken {money} instead of {was} on {now.plan.name}."
 
