@@ -25,6 +25,7 @@ from runs_analytics.charts.theme import (
     configured,
     status_colours,
 )
+from runs_analytics.charts.trend import rhythm, trend_over_time
 from runs_analytics.charts.units import (
     BYTES,
     CREDITS,
@@ -71,6 +72,8 @@ __all__ = [
     "over_time",
     "ranked_bars",
     "side_by_side",
+    "rhythm",
     "status_colours",
     "top_series",
+    "trend_over_time",
 ]
