@@ -20,6 +20,7 @@ Permission = Literal[
     "prices.manage",
     "limits.read",
     "limits.manage",
+    "anomalies.judge",
     "keys.manage",
     "people.read",
     "people.manage",
@@ -37,7 +38,7 @@ _ALL: Final = frozenset(PERMISSIONS)
 _OWN: Final[frozenset[Permission]] = frozenset({"runs.read", "runs.export"})
 _LOOK: Final[frozenset[Permission]] = _OWN | {"imports.read", "credits.read", "prices.read", "limits.read"}
 _MONEY: Final[frozenset[Permission]] = frozenset(
-    {"credits.manage", "prices.manage", "limits.manage", "audit.read", "people.read"}
+    {"credits.manage", "prices.manage", "limits.manage", "anomalies.judge", "audit.read", "people.read"}
 )
 _ASK: Final[frozenset[Permission]] = frozenset({"runs.authorize", "limits.read"})
 _SEND: Final[frozenset[Permission]] = _ASK | {"runs.send"}
@@ -47,7 +48,7 @@ MAY: Final[dict[Role, frozenset[Permission]]] = {
     "owner": _ALL,
     "admin": _ALL - {"owners.manage", "accounts.create"},
     "finance": _LOOK | _MONEY,
-    "analyst": _LOOK,
+    "analyst": _LOOK | {"anomalies.judge"},
     "member": _OWN,
     "service": _LOOK | _SEND,
     "ingest": _SEND,
@@ -59,7 +60,7 @@ ABOUT: Final[dict[PersonRole, str]] = {
     "owner": "Everything, and the other owners.",
     "admin": "Everything but owners and new accounts.",
     "finance": "All runs; credits, prices and limits; the audit trail.",
-    "analyst": "All runs, credits, prices and limits, without changing any.",
+    "analyst": "All runs, credits, prices and limits, without changing any; verdicts on anomalies.",
     "member": "Their own runs only.",
 }
 """Each role of a person in one line, for those who give it."""

@@ -39,6 +39,7 @@ Action = Literal[
     "plan.assign",
     "limit.set",
     "limit.remove",
+    "anomaly.judge",
     "person.add",
     "person.role",
     "person.remove",
