@@ -37,6 +37,7 @@ BODIES: dict[str, Any] = {
     "create_key": {"label": "made", "scopes": ["read"]},
     "put_plan": {"name": "Made", "window": "month", "allowance": "5"},
     "set_role": {"role": "analyst"},
+    "put_verdict": {"verdict": "real"},
     "invite": {"email": "new@x.org", "role": "analyst"},
 }
 FILLED = {
@@ -48,6 +49,7 @@ FILLED = {
     "{prefix}": "abcdefgh",
     "{subject}": "by-service",
     "{limit_id}": "l1",
+    "{anomaly_id}": "0123456789abcdef",
     "{authorization_id}": "a1",
     "{plan_id}": "basic",
     "{person}": "nobody@x.org",

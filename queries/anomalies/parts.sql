@@ -37,10 +37,9 @@ SELECT
         WHEN grouping(service) = 0 THEN 'service'
         WHEN grouping(feature) = 0 THEN 'feature'
         WHEN grouping(agent) = 0 THEN 'agent'
-        WHEN grouping(model) = 0 THEN 'model'
-        ELSE 'kind'
+        ELSE 'model'
     END AS dimension,
-    coalesce(project, team, "member", service, feature, agent, model, kind) AS "value",
+    coalesce(project, team, "member", service, feature, agent, model) AS "value",
     sum(runs)::BIGINT AS runs,
     (coalesce(sum(credits_whole), 0) * 1000000000 + coalesce(sum(credits_rest_nano), 0))::DECIMAL(38, 0) AS credits_nano,
     (coalesce(sum(cost_whole), 0) * 1000000000 + coalesce(sum(cost_rest_nano), 0))::DECIMAL(38, 0) AS cost_nano,
@@ -51,7 +50,6 @@ SELECT
 FROM of_events
 GROUP BY GROUPING SETS (
     (event, is_during, project), (event, is_during, team), (event, is_during, "member"),
-    (event, is_during, service), (event, is_during, feature), (event, is_during, agent), (event, is_during, model),
-    (event, is_during, kind)
+    (event, is_during, service), (event, is_during, feature), (event, is_during, agent), (event, is_during, model)
 )
 ORDER BY event, is_during, dimension, "value"

@@ -10,7 +10,7 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.parts import BAR, blank, finished, value_axis
+from runs_analytics.charts.parts import blank, finished, value_axis
 from runs_analytics.charts.series import Grain, Moment, bucket_end, bucket_text, epoch_ms
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
@@ -18,8 +18,11 @@ from runs_analytics.charts.units import Unit
 
 ANOMALIES_HEIGHT_PX: Final = 300
 _NAMES: Final = ("Actual", "Expected", "Usual range")
-_MOST_NAMED: Final = 6
-"""Marks with words; the others are points with a tooltip, as words would cover one another."""
+_APART: Final = 0.16
+"""Words stand so far apart, as a part of the width, or they would cover one another; others are told on hover."""
+
+_APART_NARROW: Final = 0.4
+_NARROW_PX: Final = 520
 
 _ROOM: Final = 1.18
 """What the words need above the highest value."""
@@ -30,7 +33,7 @@ class Mark:
     """Something unusual on the chart, by local times without a zone."""
 
     name: str
-    """What a click on it selects."""
+    """Its id."""
 
     start: datetime
     stop: datetime
@@ -155,30 +158,49 @@ def _marks(
 ) -> list[alt.Chart]:
     """A point over the peak of each, the heaviest with words."""
     known = dict(rows.select("middle", "actual").iter_rows())
-    heaviest = sorted(marks, key=lambda mark: -mark.weight)[:_MOST_NAMED]
-    drawn = [
-        {
-            "middle": axis.middle(mark.peak),
-            "amount": known[axis.middle(mark.peak)],
-            "value": mark.name,
-            "text": mark.text if mark in heaviest else "",
-            "words": mark.words,
-        }
-        for mark in marks
-        if known.get(axis.middle(mark.peak)) is not None
-    ]
+    drawn = [mark for mark in marks if known.get(axis.middle(mark.peak)) is not None]
     if not drawn:
         return []
-    y = value_axis(amounts, unit, "amount:Q")
-    base = alt.Chart(pl.DataFrame(drawn)).encode(
-        x=axis.encoding("middle"), y=y, tooltip=alt.Tooltip("words:N", title="Unusual")
+    wide, narrow = (_named(drawn, axis, apart) for apart in (_APART, _APART_NARROW))
+    table = pl.DataFrame(
+        {
+            "middle": [axis.middle(mark.peak) for mark in drawn],
+            "amount": [known[axis.middle(mark.peak)] for mark in drawn],
+            "value": [mark.name for mark in drawn],
+            "wide": [mark.text if mark in wide else "" for mark in drawn],
+            "narrow": [mark.text if mark in narrow else "" for mark in drawn],
+            "words": [mark.words for mark in drawn],
+        }
     )
-    words = base.mark_text(
-        baseline="bottom", dy=-9, color=theme.error, fontWeight="bold", fontSize=11, clip=False
+    base = alt.Chart(table).encode(
+        x=axis.encoding("middle"),
+        y=value_axis(amounts, unit, "amount:Q"),
+        tooltip=alt.Tooltip("words:N", title="Unusual"),
     )
-    points = base.mark_point(size=64, filled=True, opacity=1, color=theme.error, cursor="pointer")
-    chosen = alt.selection_point(name=BAR, fields=["value"])
-    return [words.encode(text="text:N"), points.add_params(chosen)]
+    words = [
+        base.mark_text(
+            baseline="bottom",
+            dy=-9,
+            color=theme.error,
+            fontWeight="bold",
+            fontSize=11,
+            opacity=alt.ExprRef(f"width {sign} {_NARROW_PX} ? 1 : 0"),
+        ).encode(text=f"{name}:N")
+        for name, sign in (("wide", ">="), ("narrow", "<"))
+    ]
+    points = base.mark_point(size=64, filled=True, opacity=1, color=theme.error)
+    return [*words, points]
+
+
+def _named(marks: Sequence[Mark], axis: TimeAxis, apart: float) -> list[Mark]:
+    """The heaviest marks whose words have room beside one another."""
+    width = epoch_ms(bucket_end(axis.buckets[-1], axis.grain)) - epoch_ms(axis.buckets[0])
+    chosen: list[Mark] = []
+    for mark in sorted(marks, key=lambda mark: -mark.weight):
+        at = axis.middle(mark.peak)
+        if all(abs(at - axis.middle(other.peak)) >= apart * width for other in chosen):
+            chosen.append(mark)
+    return chosen
 
 
 def _words(steps: pl.DataFrame, marks: Sequence[Mark], measure_title: str, grain: Grain) -> str:

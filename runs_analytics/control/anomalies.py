@@ -68,7 +68,7 @@ class Anomaly:
     """Of the segment; empty: the whole account, as `value` is."""
 
     value: str
-    grain: Literal["hour", "day"]
+    grain: Literal["hour", "day", "week"]
     kind: str
     """Spike, drop, rise, fall, leak or dead."""
 

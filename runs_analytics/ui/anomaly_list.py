@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, Literal
 
 import streamlit as st
 
@@ -21,7 +21,11 @@ from runs_analytics.zones import zone_named
 
 PER_PAGE: Final = 8
 _PROBLEM: Final = "anomaly_problem"
-_COLOURS: Final[dict[Severity, str]] = {"high": "red", "medium": "orange", "low": "gray"}
+_COLOURS: Final[dict[Severity, Literal["red", "orange", "gray"]]] = {
+    "high": "red",
+    "medium": "orange",
+    "low": "gray",
+}
 
 
 def show(view: View, found: Sequence[Listed]) -> None:

@@ -16,7 +16,7 @@ from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history
 from runs_analytics.analytics.anomalies.history import Listed
 from runs_analytics.analytics.anomalies.questions import looked_at
-from runs_analytics.analytics.anomalies.segments import MEASURES, STEP, Grain, Segment
+from runs_analytics.analytics.anomalies.segments import MEASURES, Grain, Segment
 from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
 from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.exports.document import AMOUNT, Column
@@ -29,7 +29,6 @@ from runs_analytics.ui.measures import Measure, measures
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.tables import ShownTable
 from runs_analytics.ui.theme import current_theme
-from runs_analytics.vocabulary import Dimension
 from runs_analytics.zones import zone_named
 
 HOURS_UP_TO_DAYS: Final = 7
@@ -51,7 +50,7 @@ def wanted(found: Sequence[Listed]) -> list[Listed]:
     kept = [
         one
         for one in found
-        if (not least or SEVERITIES.index(one.anomaly.severity) >= SEVERITIES.index(least))  # type: ignore[arg-type]
+        if (not least or SEVERITIES.index(one.anomaly.severity) >= SEVERITIES.index(least))
         and (state == "all" or (one.counts if state == "news" else one.judgement is not None))
     ]
     return sorted(kept, key=lambda one: not one.anomaly.is_open)
@@ -60,7 +59,7 @@ def wanted(found: Sequence[Listed]) -> list[Listed]:
 def measure(view: View) -> Measure:
     """The measure that the chart is drawn in, which the address names."""
     known = measures(view.ask.currency)
-    titles = {name: known[name].title for name in MEASURES}
+    titles: dict[str, str] = {name: known[name].title for name in MEASURES}
     default = main_measure(view, ("credits", "cost", "runs")).name
     return known[controls.choice("measure", titles, label="Measure", default=default)]
 
@@ -71,13 +70,9 @@ def cards(view: View, found: Sequence[Listed]) -> list[Card]:
     totals = usage.totals(view.ask, view.selection)
     severe = sum(one.severity == "high" for one in news)
     more = [one for one in news if one.direction == "up"]
-    credits, cost = (
+    used, spent = (
         fmt.from_nano(sum(max(getattr(one, f"{name}_impact_nano") or 0, 0) for one in more))
         for name in ("credits", "cost")
-    )
-    why = (
-        "Above what was usual, over all anomalies upward. Where two overlap, what both have counts twice. "
-        "Of errors: what those above the usual rate used."
     )
     ignored = len(found) - len(news)
     hidden = f" {ignored} more are ignored or said to be expected." if ignored else ""
@@ -86,16 +81,20 @@ def cards(view: View, found: Sequence[Listed]) -> list[Card]:
         Card(
             "In this period",
             fmt.integer(len(news)),
-            f"{severe} of high severity" if severe else None,
             help=f"One per event, however many numbers showed it.{hidden}",
         ),
-        Card("Credits above usual", fmt.credits(credits), _share(credits, totals.credits), help=why),
-        Card("Spend above usual", fmt.money(cost, view.ask.currency), _share(cost, totals.cost), help=why),
+        Card("Of high severity", fmt.integer(severe), help="At least 12 times as far off as usual."),
+        Card("Credits above usual", fmt.credits(used), help=_why(used, totals.credits)),
+        Card("Spend above usual", fmt.money(spent, view.ask.currency), help=_why(spent, totals.cost)),
     ]
 
 
-def _share(part: Decimal, whole: Decimal) -> str | None:
-    return f"{fmt.share(part, whole)} of the period" if whole and part else None
+def _why(part: Decimal, whole: Decimal) -> str:
+    share = f"{fmt.share(part, whole)} of the period's. " if whole else ""
+    return (
+        f"{share}Above what was usual, over all anomalies upward; where two overlap, what both have counts twice. "
+        "Of errors: what those above the usual rate used."
+    )
 
 
 def grain_of(view: View) -> Grain:
@@ -155,9 +154,8 @@ def _mark(view: View, one: Anomaly, grain: Grain) -> charts.Mark:
     )
     measure = measures(view.ask.currency)[one.measure]
     text = f"{words.title(one, measure)}, {words.when(one, zone)}. {words.cause(one)}"
-    step = peak.replace(minute=0, second=0) // STEP["hour"] if False else peak
     return charts.Mark(
-        one.id, start, stop, step.date() if grain == "day" else step, words.mark(one), text, one.spreads
+        one.id, start, stop, peak.date() if grain == "day" else peak, words.mark(one), text, one.spreads
     )
 
 
@@ -228,8 +226,3 @@ def runs_query(view: View, one: Anomaly) -> dict[str, list[str]]:
     if one.measure == "error_rate" and one.direction == "up":
         query["status"] = ["failed", "timed_out"]
     return query
-
-
-def titled_filters(one: Anomaly) -> tuple[Dimension, ...]:
-    """Dimensions that the runs behind an event are filtered by."""
-    return tuple(cast(Dimension, d) for d in (one.dimension,) if d)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, cast
@@ -20,9 +21,6 @@ VERDICT_TITLES: Final[dict[Verdict, str]] = {
     "ignore": "Ignore such",
 }
 WHOLE: Final = "Whole account"
-EVEN: Final = 1.25
-"""A value with a share of the excess at most so many times its share of what is usual did as all others did."""
-
 _ALL: Final = 0.95
 _DAY: Final = timedelta(days=1)
 
@@ -67,7 +65,7 @@ def factor(one: Anomaly) -> str:
 def when(one: Anomaly, zone: ZoneInfo) -> str:
     """Its time on the account's clock: `Wed 4 Nov 2026`, `22 Oct 2026, 10:00–16:00`, `14 Sep – 20 Oct 2026`."""
     start, stop = (moment.astimezone(zone) for moment in (one.start, one.stop))
-    if one.grain == "day":
+    if one.grain != "hour":
         said = fmt.date_range(start.date(), (stop - _DAY / 2).date())
     elif stop - start <= _DAY and (stop - timedelta(hours=1)).date() == start.date():
         said = f"{fmt.date_range(start.date(), start.date())}, {start:%H:%M}–{stop:%H:%M}"
@@ -80,7 +78,7 @@ def length(one: Anomaly) -> str:
     """How long it lasted: `5 hours`, `2 days so far`."""
     hours = round(one.duration / timedelta(hours=1))
     days = round(one.duration / _DAY)
-    count, unit = (days, "day") if one.grain == "day" or hours > 48 else (hours, "hour")
+    count, unit = (days, "day") if one.grain != "hour" or hours > 48 else (hours, "hour")
     return f"{count} {unit}{'' if count == 1 else 's'}{' so far' if one.is_open else ''}"
 
 
@@ -119,15 +117,9 @@ def causes(one: Anomaly) -> list[CausePart]:
     return [part for part in one.causes if part.value != "(none)" and part.share > 0]
 
 
-def _signed(text: object, nano: int) -> str:
-    amount = fmt.from_nano(abs(nano))
-    return f"{'+' if nano > 0 else '-'}{cast('object', text)(amount)}"  # type: ignore[operator]
+def _signed(text: Callable[[Decimal | None], str], nano: int) -> str:
+    return f"{'+' if nano > 0 else '-'}{text(fmt.from_nano(abs(nano)))}"
 
 
 def _hour(moment: datetime) -> str:
     return f"{fmt.date_range(moment.date(), moment.date())}, {moment:%H:%M}"
-
-
-def share_of(amount: Decimal, whole: Decimal) -> str:
-    """A part of what the period used."""
-    return fmt.share(amount, whole)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -36,6 +36,7 @@ _CHANCE: Final = 5.0
 _SHORT: Final = timedelta(days=2)
 """An episode of hours is the same as that of the day around it."""
 
+_FEW_WEEKS: Final = timedelta(weeks=3)
 _STARTS_WITHIN: Final = timedelta(days=7)
 """How far apart two lasting changes may be seen to start: small segments show it later than large ones."""
 
@@ -112,12 +113,45 @@ def one_event_each(seen: Iterable[Seen]) -> tuple[tuple[Seen, ...], ...]:
     )
     events = []
     while waiting:
-        lead = _whole_of(waiting[0], waiting)
+        lead = _whole_of(_days_of(waiting[0], waiting), waiting)
         taken = [one for one in waiting if one is not lead and _is_same(lead, one)]
         events.append((lead, *taken))
         gone = {id(one) for one in (lead, *taken)}
         waiting = [one for one in waiting if id(one) not in gone]
-    return tuple(events)
+    return tuple(_with_parts(events))
+
+
+def _with_parts(events: list[tuple[Seen, ...]]) -> Iterator[tuple[Seen, ...]]:
+    """The events, where one that lasted for weeks holds the days and hours of it that stood out too."""
+    parts: dict[int, list[Seen]] = {}
+    for number, event in enumerate(events):
+        whole = next((place for place, other in enumerate(events) if _is_part(event, other[0])), number)
+        parts.setdefault(whole, []).extend(event)
+    for number, event in enumerate(events):
+        if number in parts:
+            own = set(map(id, event))
+            yield (*event, *(one for one in parts[number] if id(one) not in own))
+
+
+def _is_part(event: Sequence[Seen], lasting: Seen) -> bool:
+    lead = event[0]
+    return (
+        lasting.series.grain == "week" != lead.series.grain
+        and lasting.segment != Segment()
+        and lasting.stop - lasting.start > _FEW_WEEKS
+        and (FAMILIES[lead.series.measure], lead.direction)
+        == (FAMILIES[lasting.series.measure], lasting.direction)
+        and lasting.start <= lead.start
+        and lead.stop <= lasting.stop
+        and any(one.segment == lasting.segment for one in event)
+    )
+
+
+def _days_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
+    """The days or hours that make a week stand out, where there are such, else the lead itself."""
+    if lead.series.grain != "week":
+        return lead
+    return next((one for one in waiting if one.series.grain != "week" and _is_same(one, lead)), lead)
 
 
 def _whole_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
@@ -139,6 +173,9 @@ def _is_same(lead: Seen, other: Seen) -> bool:
     ):
         return False
     shared = min(lead.stop, other.stop) - max(lead.start, other.start)
+    if other.series.grain == "week" != lead.series.grain:
+        # A week that stands out because of the days that are told already.
+        return shared >= _LEAST_SHARED * (lead.stop - lead.start) and other.stop - other.start <= _FEW_WEEKS
     if lead.is_lasting and other.is_lasting:
         return shared > timedelta() and abs(lead.start - other.start) <= _STARTS_WITHIN
     lengths = sorted((lead.stop - lead.start, other.stop - other.start))

@@ -17,6 +17,7 @@ from runs_analytics.analytics.plan import plan
 from runs_analytics.analytics.usage import nano_amount
 from runs_analytics.control.anomalies import Measure
 from runs_analytics.selection import FIRST_DAY, Selection
+from runs_analytics.vocabulary import NONE
 from runs_analytics.zones import quarter_hour_of, zone_named
 
 WEEK: Final = timedelta(weeks=1)
@@ -24,7 +25,12 @@ LONGEST: Final = WEEK
 """Of a longer event its last week is looked at, where it shows most."""
 
 WEEKS_BEFORE: Final = 4
-MOST_CAUSES: Final = 8
+MOST_CAUSES: Final = 5
+
+_ALL: Final = 0.9
+_NARROWEST: Final = ("member", "feature", "agent", "model", "service", "project", "team")
+_MOVED_MORE: Final = 1.1
+_LEAST_EXPECTED: Final = 1e-9
 
 _AMOUNTS: Final[dict[Measure, str]] = {
     "credits": "credits",
@@ -120,7 +126,25 @@ def _ranked(
         actual=pl.col(_AMOUNTS[measure]),
         expected=_expected(measure, windows_before),
     )
-    return rank(parts)[:MOST_CAUSES]
+    causes = [cause for cause in rank(parts) if _moved_more(cause, parts)]
+    return tuple(sorted(causes, key=_place)[:MOST_CAUSES])
+
+
+def _place(cause: Cause) -> int:
+    """Of values that explain all of it the narrowest comes first; the others follow as they were ranked."""
+    explains_all = cause.share >= _ALL and cause.value != NONE
+    return _NARROWEST.index(cause.dimension) if explains_all else len(_NARROWEST)
+
+
+def _moved_more(cause: Cause, parts: pl.DataFrame) -> bool:
+    """Whether a value changed by more than the whole did; what only moved with it explains nothing."""
+    whole = parts.filter(pl.col("dimension") == cause.dimension).select(pl.col("actual", "expected").sum())
+    actual, expected = (float(amount) for amount in whole.row(0))
+    rose = actual > expected
+    own, all_of_it = (
+        a / max(e, _LEAST_EXPECTED) for a, e in ((cause.actual, cause.expected), (actual, expected))
+    )
+    return own > all_of_it * _MOVED_MORE if rose else own < all_of_it / _MOVED_MORE
 
 
 def _expected(measure: Measure, windows_before: int) -> pl.Expr:

@@ -20,6 +20,7 @@ from runs_analytics.analytics.anomalies.segments import (
     Grain,
     Segment,
     Series,
+    by_week,
     series_of,
     watch_all,
 )
@@ -68,7 +69,11 @@ def looked_at(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> _L
     everywhere = _any_dates(selection, now)
 
     def make() -> _Looked:
-        series = series_of(ask, everywhere, now, grain)
+        if grain == "week":
+            daily = looked_at(ask, selection, now, "day").values()
+            series = tuple(week for one in daily if (week := by_week(one.series)))
+        else:
+            series = series_of(ask, everywhere, now, grain)
         found = ask.computed(watch_all, series)
         return {
             (one.segment, one.measure, grain): Looked(one, watched)

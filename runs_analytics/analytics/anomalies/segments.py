@@ -1,5 +1,5 @@
-"""The series in which anomalies are looked for: the whole selection and every value that is large enough, by hour
-and by day.
+"""The series in which anomalies are looked for: the whole selection and every value that is large enough, by hour,
+day and week.
 
 A series has whole steps only: it begins after the step of the first run and ends before the present one. Hours are
 those of the zone's clock; one that the clock skips or shows twice counts as one hour.
@@ -30,7 +30,7 @@ MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 SUMS: Final[tuple[Measure, ...]] = ("credits", "cost", "runs")
 """Measures that add up; the others are levels: sums divided by how many runs had a part in them."""
 
-Grain = Literal["hour", "day"]
+Grain = Literal["hour", "day", "week"]
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
 
 DIMENSIONS: Final[tuple[Dimension, ...]] = (
@@ -38,11 +38,19 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
 )  # fmt: skip
 """Dimensions whose values are watched; those of an hour are the ones that a rollup has by hour."""
 
-LEARNED: Final[dict[Grain, timedelta]] = {"hour": timedelta(weeks=13), "day": timedelta(days=400)}
+LEARNED: Final[dict[Grain, timedelta]] = {
+    "hour": timedelta(weeks=13),
+    "day": timedelta(days=400),
+    "week": timedelta(days=400),
+}
 """How far back a series reaches."""
 
-STEP: Final[dict[Grain, timedelta]] = {"hour": timedelta(hours=1), "day": timedelta(days=1)}
-SEASONS: Final[dict[Grain, tuple[int, ...]]] = {"hour": (24, 168), "day": (7,)}
+STEP: Final[dict[Grain, timedelta]] = {
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+}
+SEASONS: Final[dict[Grain, tuple[int, ...]]] = {"hour": (24, 168), "day": (7,), "week": (4,)}
 
 LEAST_RUNS: Final = 5.0
 """Mean runs a step since its first run, below which a value is not watched: chance moves it more than any cause."""
@@ -61,6 +69,7 @@ AFTER_LAST_RUN: Final = timedelta(weeks=4)
 
 _COLUMNS: Final = ("credits", "cost", "runs", "error_runs", "finished_runs")
 _QUARTERS: Final = 4
+_DAYS: Final = 7
 
 Floats = NDArray[np.float64]
 
@@ -119,6 +128,28 @@ def watch_all(series: tuple[Series, ...]) -> tuple[Watched, ...]:
     return tuple(one.watched() for one in series)
 
 
+def by_week(daily: Series) -> Series | None:
+    """The whole weeks, from Monday on, of a series of days; None where there is none.
+
+    In a week chance moves a series least, so that slow and lasting changes of small segments show.
+    """
+    skipped = -daily.first.weekday() % _DAYS
+    weeks = (len(daily.array()) - skipped) // _DAYS
+    if weeks < 1:
+        return None
+    days = slice(skipped, skipped + weeks * _DAYS)
+    values = daily.array()[days].reshape(weeks, _DAYS)
+    first = daily.first + skipped * STEP["day"]
+    if not daily.weights:
+        return replace(daily, grain="week", first=first, values=values.sum(axis=1).tobytes())
+    weights = np.frombuffer(daily.weights)[days].reshape(weeks, _DAYS)
+    scaled = np.log(values) if daily.measure == "duration" else values
+    runs = weights.sum(axis=1)
+    mean = np.divide(np.nansum(scaled * weights, axis=1), runs, out=np.full(weeks, np.nan), where=runs > 0)
+    mean = np.exp(mean) if daily.measure == "duration" else mean
+    return replace(daily, grain="week", first=first, values=mean.tobytes(), weights=runs.tobytes())
+
+
 def series_of(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> tuple[Series, ...]:
     """Every series of what a selection's filters leave, whatever its dates, up to the newest whole step.
 
@@ -126,7 +157,7 @@ def series_of(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> tu
         ask: who asks.
         selection: whose filters and zone count.
         now: aware.
-        grain: length of a step.
+        grain: length of a step; weeks are made of days by `by_week`.
     """
     local_now = now.astimezone(zone_named(selection.zone)).replace(tzinfo=None)
     span = _span(ask, selection, local_now, grain)
