@@ -57,7 +57,7 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("amount", "hard", "thresholds", "forecast_percent", "valid_from")),
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
-        *(("body", name) for name in ("ceiling", "verdict")),
+        *(("body", name) for name in ("ceiling", "selection", "changes", "verdict")),
         ("header", "If-Match"),
     }
 )
@@ -231,6 +231,15 @@ def _anomalies(tenant: Tenant) -> Call:
     return replace(found, query=found.query | {"value": tenant.named("feature")})
 
 
+def _scenario(tenant: Tenant) -> dict[str, Any]:
+    where = {"member": [tenant.named("member")]}
+    changes = [
+        {"kind": "growth", "percent": "10", "where": where},
+        {"kind": "plan", "plan": _other_plan(tenant)},
+    ]
+    return {"name": f"scenario of {tenant.name}", "selection": {"period": ["30d"]}, "changes": changes}
+
+
 def _new_key(tenant: Tenant) -> str:
     body = {"label": f"of {tenant.name}", "scopes": ["read"]}
     return str(tenant.world.good("POST", "/v1/keys", tenant, json=body)["prefix"])
@@ -273,6 +282,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "list_anomalies": _anomalies,
     "get_anomaly": lambda t: Call({"anomaly_id": _new_anomaly(t)}),
     "put_verdict": lambda t: Call({"anomaly_id": _new_anomaly(t)}, body={"verdict": "real"}),
+    "evaluate_scenario": lambda t: Call(body=_scenario(t)),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),

@@ -41,6 +41,7 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("list_anomalies", "get_anomaly"), READING),
     "put_verdict": {*MONEY, "person: analyst"},
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
+    "evaluate_scenario": LOOKING,
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),

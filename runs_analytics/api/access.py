@@ -33,6 +33,7 @@ ACCESS: Final[dict[str, Permission]] = {
     "list_anomalies": "runs.read",
     "get_anomaly": "runs.read",
     "put_verdict": "anomalies.judge",
+    "evaluate_scenario": "credits.read",
     "export_runs": "runs.export",
     "list_members": "runs.read",
     "get_balance": "credits.read",

@@ -24,6 +24,7 @@ from runs_analytics.api.rates import RateLimits
 from runs_analytics.api.run_routes import runs_list_router
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
+from runs_analytics.api.scenario_routes import scenarios_router
 from runs_analytics.api.usage_routes import usage_router
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 
@@ -32,6 +33,7 @@ _ROUTERS: Final = (
     runs_list_router,
     forecasts_router,
     anomalies_router,
+    scenarios_router,
     credits_router,
     keys_router,
     plans_router,
