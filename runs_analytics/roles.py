@@ -48,7 +48,7 @@ MAY: Final[dict[Role, frozenset[Permission]]] = {
     "owner": _ALL,
     "admin": _ALL - {"owners.manage", "accounts.create"},
     "finance": _LOOK | _MONEY,
-    "analyst": _LOOK | {"anomalies.judge"},
+    "analyst": _LOOK,
     "member": _OWN,
     "service": _LOOK | _SEND,
     "ingest": _SEND,
@@ -60,7 +60,7 @@ ABOUT: Final[dict[PersonRole, str]] = {
     "owner": "Everything, and the other owners.",
     "admin": "Everything but owners and new accounts.",
     "finance": "All runs; credits, prices and limits; the audit trail.",
-    "analyst": "All runs, credits, prices and limits, without changing any; verdicts on anomalies.",
+    "analyst": "All runs, credits, prices and limits, without changing any.",
     "member": "Their own runs only.",
 }
 """Each role of a person in one line, for those who give it."""

@@ -111,7 +111,7 @@ CHANGES: dict[str, set[str]] = {
     **dict.fromkeys(("invitations.revoke_invitation", "invitations.reset_password"), MANAGING),
     **dict.fromkeys(("people.set_role", "people.remove_person", "keys.revoke_key"), MANAGING),
     **dict.fromkeys(("ledger.void_grant", "ledger.refund", "limits.remove_limit", "plans.subscribe"), MONEY),
-    "anomalies.judge_anomaly": {*MONEY, "analyst"},
+    "anomalies.judge_anomaly": MONEY,
 }
 """Those that change something, and the roles that may; who may ask the others is said by pages and operations."""
 

@@ -38,8 +38,9 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(
         ("get_usage", "get_usage_by", "get_usage_over_time", "list_members", "get_forecast"), READING
     ),
-    **dict.fromkeys(("list_anomalies", "get_anomaly"), READING),
-    "put_verdict": {*MONEY, "person: analyst"},
+    "list_anomalies": READING,
+    "get_anomaly": LOOKING,
+    "put_verdict": MONEY,
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
     "evaluate_scenario": LOOKING,
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),

@@ -31,7 +31,7 @@ ACCESS: Final[dict[str, Permission]] = {
     "get_run_out": "credits.read",
     "get_kept_forecasts": "credits.read",
     "list_anomalies": "runs.read",
-    "get_anomaly": "runs.read",
+    "get_anomaly": "credits.read",
     "put_verdict": "anomalies.judge",
     "evaluate_scenario": "credits.read",
     "export_runs": "runs.export",
