@@ -48,7 +48,7 @@ WHO: dict[str, set[str]] = {
         ),
         EVERYONE,
     ),
-    **dict.fromkeys(("credits", "pricing", "limits", "data"), LOOKING),
+    **dict.fromkeys(("credits", "pricing", "what_if", "limits", "data"), LOOKING),
     "audit": MONEY,
 }
 """Who may see each page, written down apart from the code's own table."""

@@ -40,6 +40,8 @@ Action = Literal[
     "limit.set",
     "limit.remove",
     "anomaly.judge",
+    "scenario.save",
+    "scenario.delete",
     "person.add",
     "person.role",
     "person.remove",

@@ -7,8 +7,8 @@ from typing import Any, Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 
 _TEXTS: Final = ("measure", "dimension", "value", "grain", "kind", "direction")
 _MOMENTS: Final = ("start", "stop", "peak", "found_at")
