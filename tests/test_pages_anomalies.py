@@ -53,6 +53,6 @@ def test_a_verdict_is_given_and_taken_back(stores: Stores) -> None:
     verdict(app).set_value("expected").run()
     assert said() == "expected"
     app = open_page("anomalies", period="30d", state="judged")
-    assert "LLM: runs" in texts(app)
+    assert "305 runs, 47 expected" in texts(app)
     verdict(app).set_value(None).run()
     assert said() is None
