@@ -5,6 +5,7 @@ who cannot see it (`description`).
 """
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts.anomalies import Mark, anomalies_over_time
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
@@ -14,6 +15,7 @@ from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
 from runs_analytics.charts.ranked import ranked_bars
 from runs_analytics.charts.series import Grain, top_series
+from runs_analytics.charts.side_by_side import side_by_side
 from runs_analytics.charts.theme import (
     DARK,
     LIGHT,
@@ -24,6 +26,7 @@ from runs_analytics.charts.theme import (
     configured,
     status_colours,
 )
+from runs_analytics.charts.trend import rhythm, trend_over_time
 from runs_analytics.charts.units import (
     BYTES,
     CREDITS,
@@ -52,9 +55,11 @@ __all__ = [
     "TOKENS",
     "ChartTheme",
     "Grain",
+    "Mark",
     "Previous",
     "Unit",
     "alt_text",
+    "anomalies_over_time",
     "blank",
     "bytes_text",
     "colour_of",
@@ -69,6 +74,9 @@ __all__ = [
     "money_unit",
     "over_time",
     "ranked_bars",
+    "side_by_side",
+    "rhythm",
     "status_colours",
     "top_series",
+    "trend_over_time",
 ]
