@@ -5,6 +5,7 @@ who cannot see it (`description`).
 """
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts.calendar import calendar
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
@@ -58,6 +59,7 @@ __all__ = [
     "alt_text",
     "blank",
     "bytes_text",
+    "calendar",
     "colour_of",
     "configured",
     "distribution_boxes",
