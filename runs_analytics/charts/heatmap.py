@@ -78,7 +78,10 @@ def hours_of_week(
     )
     full = colour or theme.primary
     scale = (
-        alt.Scale(domain=[-top, 0, top], range=[theme.series[1], theme.track, full], clamp=True)
+        # By hue, orange would fade through pink.
+        alt.Scale(
+            domain=[-top, 0, top], range=[theme.series[1], theme.track, full], clamp=True, interpolate="rgb"
+        )
         if is_difference
         else alt.Scale(domain=[0, top], range=[theme.track, full], clamp=True)
     )

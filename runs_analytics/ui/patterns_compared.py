@@ -81,10 +81,10 @@ def sentence(cells: pl.DataFrame, compared: Selection, shown: Measure, unit: Uni
 def headline(view: View, compared: Selection, shown: Measure, unit: Unit) -> list[Card]:
     """An hour of the week and of the weekend, beside those before."""
     made = []
-    for title, days in (("An hour of a weekday", range(5)), ("An hour of the weekend", patterns.WEEKEND)):
+    for title, days in (("Weekday hour", range(5)), ("Weekend hour", patterns.WEEKEND)):
         now, before = (_average(view, one, shown, days) for one in (view.selection, compared))
-        told = None if before is None else f"Before: {unit.text(before)}."
-        made.append(Card(title, unit.text(now), fmt.change(now, before), help=told))
+        told = None if before is None else f"On average. Before: {unit.text(before)}."
+        made.append(Card(title, shown.unit.text(now), fmt.change(now, before), help=told))
     return made
 
 
