@@ -43,7 +43,7 @@ PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
-        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
+        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure", "compare")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
         *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -90,6 +91,7 @@ def test_what_is_too_short_is_refused_with_the_reason(served_api: Api) -> None:
         found = served_api.get(path, from_="2026-06-01", to="2026-06-10")
         assert "there are 10" in found["refused"]
         assert found.get("changes", []) == []
+        assert found["runs"] == usage.totals(served_api.ask, replace(SUMMER, end=date(2026, 6, 10))).runs
 
 
 def test_the_overview_holds_the_parts(served_api: Api) -> None:

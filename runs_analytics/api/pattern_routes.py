@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as InQuery
 from pydantic import Field
 
-from runs_analytics.analytics import concurrency, patterns, trends
+from runs_analytics.analytics import concurrency, patterns, trends, usage
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasts import Refusal
 from runs_analytics.analytics.trends import Trend
@@ -34,7 +34,7 @@ from runs_analytics.selection import Selection
 from runs_analytics.vocabulary import DIMENSIONS
 from runs_analytics.zones import zone_named
 
-_RANGE: Final = {"range": RANGE}
+_RESTS_ON: Final = {"range": RANGE, "runs": INTEGER}
 _SUMS: Final = (
     "runs",
     "error_runs",
@@ -111,7 +111,8 @@ def patterns_router(serving: Serving) -> APIRouter:
     ) -> Response:
         def made() -> Any:
             asked, selection = selected(serving, request, query)
-            return {"range": range_of(asked, selection)} | ask(asked, selection, clock())
+            rests = {"range": range_of(asked, selection), "runs": usage.totals(asked, selection).runs}
+            return rests | ask(asked, selection, clock())
 
         return answer(await run(made))
 
@@ -120,7 +121,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         **described(
             "The patterns of the selected runs in a few numbers",
             shape(
-                **_RANGE,
+                **_RESTS_ON,
                 measure=TEXT,
                 rhythm=_RHYTHM,
                 concurrency=shape(**_AT_ONCE),
@@ -137,7 +138,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         "/v1/patterns/hours-of-week",
         **described(
             "The 168 hours of the week with their sums and averages, beside those of the period compared with",
-            shape(**_RANGE, measure=TEXT, rhythm=_RHYTHM, hours=list_of(_HOUR)),
+            shape(**_RESTS_ON, measure=TEXT, rhythm=_RHYTHM, hours=list_of(_HOUR)),
         ),
     )
     async def get_hours_of_week(request: Request, query: Annotated[HoursQuery, InQuery()]) -> Response:
@@ -148,7 +149,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         **described(
             "The single hours with most of a measure",
             shape(
-                **_RANGE,
+                **_RESTS_ON,
                 measure=TEXT,
                 peaks=list_of(shape(start=TEXT, amount=NUMBER, share=_FLOAT, runs=INTEGER)),
             ),
@@ -162,7 +163,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         **described(
             "Runs in progress at once: the most, by slot, and by the values of a dimension",
             shape(
-                **_RANGE,
+                **_RESTS_ON,
                 **_AT_ONCE,
                 grain=TEXT,
                 by=TEXT,
@@ -180,7 +181,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         **described(
             "Trend, rhythm of the week and of the day with their strength, from whole days",
             shape(
-                **_RANGE,
+                **_RESTS_ON,
                 measure=TEXT,
                 refused=nullable(TEXT),
                 **_STRENGTHS,
@@ -197,7 +198,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         "/v1/patterns/changes",
         **described(
             "Days from which a measure stood on another level, oldest first",
-            shape(**_RANGE, measure=TEXT, refused=nullable(TEXT), changes=list_of(_CHANGE)),
+            shape(**_RESTS_ON, measure=TEXT, refused=nullable(TEXT), changes=list_of(_CHANGE)),
         ),
     )
     async def get_level_changes(request: Request, query: Annotated[PatternQuery, InQuery()]) -> Response:
@@ -207,7 +208,7 @@ def patterns_router(serving: Serving) -> APIRouter:
         "/v1/patterns/calendar",
         **described(
             "Every day of the period with its sums, days without runs too",
-            shape(**_RANGE, days=list_of(shape(day=TEXT, **_CELL)), next_cursor=nullable(TEXT)),
+            shape(**_RESTS_ON, days=list_of(shape(day=TEXT, **_CELL)), next_cursor=nullable(TEXT)),
         ),
     )
     async def get_calendar(request: Request, query: Annotated[CalendarQuery, InQuery()]) -> Response:
