@@ -16,7 +16,7 @@ import httpx
 import numpy as np
 import polars as pl
 import psutil
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page
 
 from benchmarks import senders
 from benchmarks.bodies import BATCH, new_batches
@@ -48,6 +48,7 @@ FORECASTERS: Final = 5
 BATCHES: Final = 100
 BATCHES_PER_SECOND: Final = 5.0
 ROUNDS: Final = 3
+REST_MS: Final = 500
 WAIT_MS: Final = 180_000
 
 
@@ -123,10 +124,15 @@ def _looked_through(page: Page, server: Server) -> Looked:
     found, shown, cpu = [], ("Credits", "30 days"), _cpu_seconds(server)
     for view in [*itertools.product(MEASURES, HORIZONS), shown]:
         for name in (new for new, old in zip(view, shown, strict=True) if new != old):
+            # A page that just came to rest may still be drawn; nobody clicks again within that time.
+            page.wait_for_timeout(REST_MS)
             started = time.perf_counter()
             page.get_by_role("radio", name=name, exact=True).check()
             shown = (name, shown[1]) if name in MEASURES else (shown[0], name)
-            page.wait_for_function(SHOWN, arg=[shown[0], HORIZONS[shown[1]]], timeout=WAIT_MS)
+            try:
+                page.wait_for_function(SHOWN, arg=[shown[0], HORIZONS[shown[1]]], timeout=WAIT_MS)
+            except Error as problem:
+                raise RuntimeError(f"{shown} was not shown: {problem.message}; at {page.url}") from problem
             found.append((time.perf_counter() - started) * 1000)
     return Looked(found, (_cpu_seconds(server) - cpu) * 1000 / len(found))
 
