@@ -1,0 +1,174 @@
+"""Follows a series step by step, and tells when it leaves what is usual and when it is back.
+
+A level that moves fast foresees the next step; how far steps stray from it, at each phase of the season, is the usual
+spread. Differences in spreads add up while they stay on one side (CUSUM: Page, *Continuous inspection schemes*, 1954),
+so that one step far off and some a little off are both seen. A slow level beside it shows what creeps. While an event
+goes on the level stands still; when the event has lasted for some rounds of the season its level is the usual one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+FAST: Final = 0.3
+"""Part of an error that the level takes up."""
+
+SLOW_ROUNDS: Final = 7
+BOUND: Final = 1.5
+"""An error moves the level by no more than so many spreads."""
+
+WIDENS: Final = 4.0
+"""An error widens the spread by no more than so many."""
+
+SPREAD_ROUNDS: Final = 14
+DRIFT: Final = 1.0
+"""Spreads that do not add up: what a step may be off."""
+
+ALARM: Final = 4.5
+CREEP_ALARM: Final = 4.5
+BACK: Final = 1.5
+"""Spreads from the level before the event at which it is over."""
+
+ACCEPT_ROUNDS: Final = 2
+DEAD_ALARM: Final = 9.0
+"""Silence is an event where, by the silence before, it is less likely than this power of e."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Steps of an event: the first, the first no longer in it, the direction (1 or -1), the largest distance."""
+
+    first: int
+    stop: int
+    sign: int
+    severity: float
+
+
+class Follower:
+    """What is known of a series after some of its steps.
+
+    Args:
+        season: steps of the shortest season.
+        judged_from: first step that may start an event.
+    """
+
+    def __init__(self, season: int, judged_from: int) -> None:
+        self.season, self.judged_from = season, judged_from
+        self.calm = max(2, season // 8)
+        self.spans: list[Span] = []
+        self.levels: list[float] = []
+        self.spreads: list[float] = []
+        self.values: list[float] = []
+        self._level = self._slow = self._spread = self._creep = 0.0
+        self._tail = 2.33
+        self._phases = [1.0] * season
+        self._up = self._down = 0.0
+        self._up_from = self._down_from = self._over_from = self._under_from = 0
+        self._seen = 0
+        self._sign, self._first, self._last, self._severity = 0, 0, 0, 0.0
+
+    def follow(self, values: Floats, doubt: Floats, least_spread: Floats, certainty: Floats) -> None:
+        """Take up all steps of a series without its seasons (steps,), NaN where nothing is known."""
+        for step, (value, unsure, least, certain) in enumerate(
+            zip(values.tolist(), doubt.tolist(), least_spread.tolist(), certainty.tolist(), strict=True)
+        ):
+            spread = max(self._spread * self._phases[step % self.season], least)
+            if unsure:
+                spread = (spread * spread + unsure * unsure) ** 0.5
+            self.levels.append(self._level)
+            self.spreads.append(spread / certain)
+            self.values.append(value)
+            if value != value:
+                continue
+            if not self._seen:
+                self._level = self._slow = value
+                self.levels[-1] = value
+            self._seen += 1
+            distance = certain * (value - self._level) / spread
+            if self._sign:
+                self._go_on(step, value, distance)
+            else:
+                self._usual_step(step, value, distance)
+        if self._sign:
+            self._end(len(self.values))
+
+    def _usual_step(self, step: int, value: float, distance: float) -> None:
+        seen = self._seen
+        error = value - self._level
+        size = abs(error)
+        if seen > self.season:
+            bound = BOUND * self.spreads[-1]
+            error = min(bound, max(-bound, error))
+            size = min(size, WIDENS * self.spreads[-1])
+        self._judge(step, distance)
+        if self._sign:
+            return
+        gain = max(1 / SPREAD_ROUNDS / self.season, 1 / seen)
+        self._level += max(FAST, 1 / seen) * error
+        self._slow += max(1 / SLOW_ROUNDS / self.season, 1 / seen) * (self._level - self._slow)
+        self._spread += gain * (1.2533 * size - self._spread)
+        if self._spread > 0:
+            phase = step % self.season
+            wanted = min(2.0, max(0.5, 1.2533 * size / self._spread))
+            self._phases[phase] += max(0.06, self.season / (seen + 2 * self.season)) * (wanted - self._phases[phase]) * 0.7
+        away = abs(distance)
+        self._tail += 0.02 * self._tail * (0.98 if away > self._tail else -0.02) if seen > self.season else 0.0
+        crept = self._level - self._slow
+        self._creep += gain * (1.2533 * min(abs(crept), 3 * self._creep if seen > 2 * self.season else 1e300) - self._creep)
+
+    def _judge(self, step: int, distance: float) -> None:
+        heavy = max(1.0, self._tail / 2.33)
+        scaled = distance / heavy
+        up, down = self._up + scaled - DRIFT, self._down - scaled - DRIFT
+        if self._up <= 0:
+            self._up_from = step
+        if self._down <= 0:
+            self._down_from = step
+        self._up, self._down = max(up, 0.0), max(down, 0.0)
+        crept = self._level - self._slow
+        if crept > 0:
+            self._under_from = step
+        else:
+            self._over_from = step
+        if step < self.judged_from:
+            self._up, self._down = min(self._up, ALARM / 2), min(self._down, ALARM / 2)
+            return
+        if self._up >= ALARM or scaled >= ALARM:
+            self._start(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
+        elif self._down >= ALARM or scaled <= -ALARM:
+            self._start(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
+        elif abs(crept) >= CREEP_ALARM * self._creep and abs(crept) > 2 * self.spreads[-1]:
+            since = self._over_from if crept > 0 else self._under_from
+            self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(crept) / self._creep)
+
+    def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
+        self._sign, self._first, self._last, self._severity = sign, first, step, severity
+        self._level = level
+        for place in range(first, step + 1):
+            self.levels[place] = level
+
+    def _go_on(self, step: int, value: float, distance: float) -> None:
+        ahead = self._sign * distance
+        if ahead >= BACK:
+            self._last = step
+            self._severity = max(self._severity, ahead)
+        if step - self._last >= self.calm:
+            self._end(self._last + 1)
+        elif step - self._first >= ACCEPT_ROUNDS * self.season:
+            known = [each for each in self.values[-self.season :] if each == each]
+            level = float(np.median(known))
+            self._end(step + 1)
+            self._slow += level - self._level
+            self._level = level
+
+    def _end(self, stop: int) -> None:
+        self.spans.append(Span(self._first, stop, self._sign, self._severity))
+        self._sign, self._up, self._down = 0, 0.0, 0.0
+        at = len(self.values)
+        self._up_from = self._down_from = self._over_from = self._under_from = at
