@@ -16,7 +16,6 @@ from typing import Final, Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from statsmodels.tsa.seasonal import STL
 
 Floats = NDArray[np.float64]
 Planted = Literal["spike", "drop", "level shift", "slow leak", "dead"]
@@ -25,6 +24,7 @@ KINDS: Final[tuple[Planted, ...]] = ("spike", "drop", "level shift", "slow leak"
 CLEAN_SPREADS: Final = 3.0
 """What strays further in a public series is an event that nobody wrote down; it is cut to so much."""
 
+SLOW_ROUNDS: Final = 7
 SMALLEST, LARGEST = 1.0, 12.0
 """Sizes of events in residual spreads, drawn evenly on a logarithmic scale."""
 
@@ -114,25 +114,24 @@ def series_of(grain: Grain, data: Path, *, clean: bool) -> list[Floats]:
 
 
 def residuals(values: Floats, season: int) -> Floats:
-    """What a robust decomposition, which sees the whole series, leaves of it (steps,)."""
-    return np.asarray(STL(values, period=season, seasonal=10 * (len(values) // season) + 1, robust=True).fit().resid)
+    """How far each step (steps,) strays from its usual place in the season around a slow level, all steps known."""
+    width = SLOW_ROUNDS * season
+    around = np.pad(values, (width // 2, width - 1 - width // 2), mode="reflect")
+    left = values - np.convolve(around, np.full(width, 1 / width), mode="valid")
+    for phase in range(season):
+        left[phase::season] -= np.median(left[phase::season])
+    return np.asarray(left)
 
 
-def spread_of(values: Floats, season: int) -> float:
-    """The series' own residual spread: how far it strays from its usual season around a slow level."""
-    rounds = np.full(7 * season, 1 / (7 * season))
-    edges = np.pad(values, (7 * season // 2, 7 * season - 1 - 7 * season // 2), mode="reflect")
-    left = values - np.convolve(edges, rounds, mode="valid")
-    phase = np.arange(len(values)) % season
-    for each in range(season):
-        left[phase == each] -= np.median(left[phase == each])
+def spread_of(left: Floats) -> float:
+    """The residual spread of a series, by its residuals (steps,)."""
     return float(1.4826 * np.median(np.abs(left)))
 
 
 def cleaned(values: Floats, season: int) -> Floats:
     """A series (steps,) without the events of its own."""
     left = residuals(values, season)
-    most = CLEAN_SPREADS * 1.4826 * np.median(np.abs(left))
+    most = CLEAN_SPREADS * spread_of(left)
     return np.asarray(np.maximum(values - left + np.clip(left, -most, most), 0.0))
 
 
@@ -173,8 +172,8 @@ def _shares(models: int, steps: int, rng: np.random.Generator) -> Floats:
 
 def _with_events(account: Account, rng: np.random.Generator, most: int) -> Account:
     grain, cells = account.grain, account.cells.copy()
-    spread = spread_of(account.whole, grain.seasons[0])
-    usual = np.maximum(account.whole - residuals(account.whole, grain.seasons[0]), 0.0)
+    left = residuals(account.whole, grain.seasons[0])
+    spread, usual = spread_of(left), np.maximum(account.whole - left, 0.0)
     events: list[Event] = []
     start = grain.first_event + int(rng.integers(0, grain.between))
     while len(events) < most:
@@ -183,7 +182,9 @@ def _with_events(account: Account, rng: np.random.Generator, most: int) -> Accou
         if start + length > cells.shape[1]:
             break
         size = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
-        event = _planted(kind, slice(start, start + length), size * spread, account, cells, usual, spread, rng)
+        steps = slice(start, start + length)
+        grown = cells[:, steps].sum() / max(account.cells[:, steps].sum(), 1e-9)
+        event = _planted(kind, steps, size, account, cells, usual * grown, spread * grown, rng)
         if event:
             events.append(event)
             start += length
@@ -194,7 +195,7 @@ def _with_events(account: Account, rng: np.random.Generator, most: int) -> Accou
 def _planted(
     kind: Planted,
     steps: slice,
-    change: float,
+    wanted: float,
     account: Account,
     cells: Floats,
     usual: Floats,
@@ -205,6 +206,8 @@ def _planted(
     direction = {"spike": 1, "drop": -1, "dead": -1, "slow leak": 1}.get(kind) or int(rng.choice([-1, 1]))
     dimension = str(rng.choice(list(account.values)))
     values = sorted(set(account.values[dimension]))
+    if usual[steps].mean() <= 0:
+        return None
     for value in rng.permutation(values).tolist():
         chosen = np.array([each == value for each in account.values[dimension]])
         theirs = cells[chosen]
@@ -216,7 +219,7 @@ def _planted(
         else:
             shape = np.linspace(0.1, 2.0, len(own)) if kind == "slow leak" else np.ones(len(own))
             usual_own = own.mean() * usual[steps] / usual[steps].mean()
-            moved = change * shape * usual_own / max(usual_own.mean(), 1e-9)
+            moved = wanted * spread * shape * usual_own / max(usual_own.mean(), 1e-9)
             factor = 1 + direction * moved / np.maximum(usual_own, 1e-9)
         size = float(np.mean(np.abs(own * (factor - 1)))) / spread
         if (factor < 0).any() or size < SMALLEST or (direction > 0 and factor.mean() > 12):

@@ -23,6 +23,11 @@ Kind = Literal["spike", "drop", "rise", "fall", "leak", "dead"]
 JUDGED_ROUNDS: Final = 3
 """Rounds of the shortest season before the first step that is judged."""
 
+SMALL: Final = 0.1
+"""Values below this part of the usual size differ little from zero."""
+
+_SIZE_ROUNDS: Final = 28
+_LEAST_FACTOR: Final = 0.05
 _NO_SEASON: Final = 7
 
 
@@ -73,25 +78,40 @@ def watch(
         nothing = np.full(len(values), np.nan)
         return Watched(nothing, nothing, nothing, ())
     season = seasons[0] if seasons else _NO_SEASON
-    eased = values if level else _root(values)
-    known = seasons_of(eased, seasons or (_NO_SEASON,))
+    usual_size = _usual_size(values, season)
+    known = seasons_of(values if level else _eased(values, SMALL * usual_size), seasons or (_NO_SEASON,))
     judged_from = JUDGED_ROUNDS * season
     follower = Follower(season, judged_from)
     runs = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
     certainty = np.ones(len(values)) if runs is None else np.sqrt(_against_usual(runs))
-    follower.follow(eased - known.parts, known.doubt, _least_spread(eased), certainty)
-    middle, spread = known.parts + np.array(follower.levels), np.array(follower.spreads)
+    factor = np.ones(len(values)) if level else np.clip(np.exp(known.parts), _LEAST_FACTOR, None)
+    flat = values - known.parts if level else _root(values / factor)
+    doubt = known.doubt if level else known.doubt * np.sqrt(usual_size) / 2
+    follower.follow(flat, doubt, np.full(len(values), 1e-9), certainty)
+    middle, spread = np.array(follower.levels), np.array(follower.spreads)
     judged = np.arange(len(values)) >= judged_from
     expected, lower, upper = (
-        np.where(judged, scale if level else _squared(scale), np.nan)
+        np.where(judged, scale + known.parts if level else factor * _squared(scale), np.nan)
         for scale in (middle, middle - ALARM * spread, middle + ALARM * spread)
     )
-    distances = np.nan_to_num((eased - middle) / spread)
+    distances = np.nan_to_num((flat - middle) / spread)
     shares = runs if level and runs is not None else np.ones(len(values))
     told = [
         _told(span, values, expected, distances, shares, season, level=level) for span in follower.spans
     ]
     return Watched(expected, lower, upper, tuple(told))
+
+
+def _usual_size(values: Floats, season: int) -> Floats:
+    """Mean size of the last weeks before each step (steps,), never zero."""
+    sizes = pl.Series(np.abs(values)).fill_nan(None)
+    mean = sizes.rolling_mean(_SIZE_ROUNDS * season, min_samples=1).shift(1).forward_fill().backward_fill()
+    return np.maximum(mean.fill_null(0.0).to_numpy(), 1e-9)
+
+
+def _eased(values: Floats, small: Floats) -> Floats:
+    """Logarithms, straight around zero: what multiplies adds up, and nothing is endlessly far from zero."""
+    return np.asarray(np.arcsinh(values / (2 * small)) + np.log(small))
 
 
 def _root(values: Floats) -> Floats:
@@ -100,18 +120,6 @@ def _root(values: Floats) -> Floats:
 
 def _squared(values: Floats) -> Floats:
     return np.asarray(np.sign(values) * values**2)
-
-
-def _least_spread(eased: Floats) -> Floats:
-    """Least spread at each step: a twentieth of the usual size, half of the usual size where most are zero."""
-    sizes = pl.Series(np.nan_to_num(np.abs(eased))).to_frame("size")
-    past = sizes.select(
-        mean=(pl.col("size").cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
-        share=((pl.col("size") > 0).cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
-    )
-    mean, share = past["mean"].to_numpy(), past["share"].to_numpy()
-    usual_size = mean / np.maximum(share, 1e-9)
-    return np.asarray(np.maximum(np.where(share < 0.5, 0.5, 0.05) * usual_size, 1e-9))
 
 
 def _against_usual(weights: Floats) -> Floats:

@@ -115,7 +115,7 @@ class Follower:
         self._spread += gain * (1.2533 * size - self._spread)
         if self._spread > 0:
             phase = step % self.season
-            wanted = min(2.0, max(0.5, 1.2533 * size / self._spread))
+            wanted = min(3.0, max(0.33, 1.2533 * size / self._spread))
             self._phases[phase] += max(0.06, self.season / (seen + 2 * self.season)) * (wanted - self._phases[phase]) * 0.7
         away = abs(distance)
         self._tail += 0.02 * self._tail * (0.98 if away > self._tail else -0.02) if seen > self.season else 0.0
@@ -168,6 +168,10 @@ class Follower:
             self._level = level
 
     def _end(self, stop: int) -> None:
+        last = self.spans[-1] if self.spans else None
+        if last and last.sign == self._sign and self._first - last.stop <= self.season:
+            self.spans.pop()
+            self._first, self._severity = last.first, max(self._severity, last.severity)
         self.spans.append(Span(self._first, stop, self._sign, self._severity))
         self._sign, self._up, self._down = 0, 0.0, 0.0
         at = len(self.values)
