@@ -71,7 +71,7 @@ def outcomes(data: Path, seed: int, events: int, *, clean: bool = True) -> Outco
     judged: list[Outcome] = []
     false: list[str] = []
     for grain in GRAINS:
-        for account in accounts(grain, series_of(grain, data, clean=clean), events // len(GRAINS), rng):
+        for account in accounts(grain, series_of(grain, data), events // len(GRAINS), rng, clean=clean):
             told, extra = judge(account)
             judged += told
             false += [grain.name] * extra

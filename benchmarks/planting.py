@@ -21,12 +21,15 @@ Floats = NDArray[np.float64]
 Planted = Literal["spike", "drop", "level shift", "slow leak", "dead"]
 KINDS: Final[tuple[Planted, ...]] = ("spike", "drop", "level shift", "slow leak", "dead")
 
-CLEAN_SPREADS: Final = 3.0
-"""What strays further in a public series is an event that nobody wrote down; it is cut to so much."""
+STRAY_SPREADS: Final = 2.0
+"""Where an account made of public series strays further it has an event that nobody wrote down; it is cut to so much."""
+
+SUDDEN_SPREADS: Final = 3.0
+"""Likewise for single steps, in spreads around their neighbours."""
 
 SLOW_ROUNDS: Final = 7
-SMALLEST, LARGEST = 1.0, 12.0
-"""Sizes of events in residual spreads, drawn evenly on a logarithmic scale."""
+SMALLEST, LARGEST = 1.0, 15.0
+"""Sizes of events in residual spreads, drawn evenly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +108,11 @@ class Account:
         return theirs == [each == event.value for each in self.values[event.dimension]]
 
 
-def series_of(grain: Grain, data: Path, *, clean: bool) -> list[Floats]:
+def series_of(grain: Grain, data: Path) -> list[Floats]:
     """The public series of a grain, each (steps,)."""
     table = pl.concat([pl.read_parquet(data / name, columns=["unique_id", "ds", "y"]) for name in grain.files])
     table = table.filter(~pl.col("unique_id").str.ends_with("/ALL")).sort("unique_id", "ds")
-    found = [part["y"].to_numpy().astype(float) for part in table.partition_by("unique_id", maintain_order=True)]
-    return [cleaned(values, grain.seasons[0]) for values in found] if clean else found
+    return [part["y"].to_numpy().astype(float) for part in table.partition_by("unique_id", maintain_order=True)]
 
 
 def residuals(values: Floats, season: int) -> Floats:
@@ -128,24 +130,29 @@ def spread_of(left: Floats) -> float:
     return float(1.4826 * np.median(np.abs(left)))
 
 
-def cleaned(values: Floats, season: int) -> Floats:
+def calm(values: Floats, season: int) -> Floats:
     """A series (steps,) without the events of its own."""
     left = residuals(values, season)
-    most = CLEAN_SPREADS * spread_of(left)
-    return np.asarray(np.maximum(values - left + np.clip(left, -most, most), 0.0))
+    around = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(left, 2, mode="reflect"), 5), axis=1)
+    most = SUDDEN_SPREADS * spread_of(left - around)
+    kept = around + np.clip(left - around, -most, most)
+    most = STRAY_SPREADS * spread_of(left)
+    return np.asarray(np.maximum(values - left + np.clip(kept, -most, most), 0.0))
 
 
-def accounts(grain: Grain, series: Sequence[Floats], events: int, rng: np.random.Generator) -> list[Account]:
-    """Accounts with so many events in all."""
+def accounts(
+    grain: Grain, series: Sequence[Floats], events: int, rng: np.random.Generator, *, clean: bool = True
+) -> list[Account]:
+    """Accounts with so many planted events in all, and, if `clean`, no others."""
     made: list[Account] = []
     while (left := events - sum(len(account.events) for account in made)) > 0:
-        account = _account(grain, series, rng, left)
+        account = _account(grain, series, rng, left, clean=clean)
         if account.events:
             made.append(account)
     return made
 
 
-def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, most: int) -> Account:
+def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, most: int, *, clean: bool) -> Account:
     members = rng.choice(len(series), size=int(rng.integers(3, 9)), replace=False)
     projects = rng.integers(0, max(2, len(members) // 2), size=len(members))
     models = int(rng.integers(2, 5))
@@ -157,10 +164,22 @@ def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, m
             values["member"].append(f"member {member}")
             values["project"].append(f"project {project}")
             values["model"].append(f"model {model}")
+    joined = np.concatenate(cells)
+    if clean:
+        joined = _without_its_events(joined, grain.seasons[0])
     account = Account(
-        grain, np.concatenate(cells), {name: tuple(each) for name, each in values.items()}, ()
+        grain, joined, {name: tuple(each) for name, each in values.items()}, ()
     )
     return _with_events(account, rng, most)
+
+
+def _without_its_events(cells: Floats, season: int) -> Floats:
+    """Cells (cells, steps) that add up to a calm whole; where hardly anything was counted, each has its usual share."""
+    whole = cells.sum(axis=0)
+    wanted = calm(whole, season)
+    missing = whole < wanted / 3
+    shares = cells.sum(axis=1, keepdims=True) / cells.sum()
+    return np.asarray(np.where(missing, shares * wanted, cells * wanted / np.maximum(whole, 1e-9)))
 
 
 def _shares(models: int, steps: int, rng: np.random.Generator) -> Floats:
@@ -181,7 +200,7 @@ def _with_events(account: Account, rng: np.random.Generator, most: int) -> Accou
         length = int(rng.integers(grain.lasting[kind][0], grain.lasting[kind][1] + 1))
         if start + length > cells.shape[1]:
             break
-        size = float(np.exp(rng.uniform(np.log(SMALLEST), np.log(LARGEST))))
+        size = float(rng.uniform(SMALLEST, LARGEST))
         steps = slice(start, start + length)
         grown = cells[:, steps].sum() / max(account.cells[:, steps].sum(), 1e-9)
         event = _planted(kind, steps, size, account, cells, usual * grown, spread * grown, rng)

@@ -80,14 +80,14 @@ def watch(
     season = seasons[0] if seasons else _NO_SEASON
     usual_size = _usual_size(values, season)
     known = seasons_of(values if level else _eased(values, SMALL * usual_size), seasons or (_NO_SEASON,))
-    judged_from = JUDGED_ROUNDS * season
-    follower = Follower(season, judged_from)
+    judged_from = max(JUDGED_ROUNDS * season, *seasons, 1)
+    follower = Follower(season, judged_from, is_squared=not level)
     runs = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
     certainty = np.ones(len(values)) if runs is None else np.sqrt(_against_usual(runs))
     factor = np.ones(len(values)) if level else np.clip(np.exp(known.parts), _LEAST_FACTOR, None)
     flat = values - known.parts if level else _root(values / factor)
     doubt = known.doubt if level else known.doubt * np.sqrt(usual_size) / 2
-    follower.follow(flat, doubt, np.full(len(values), 1e-9), certainty)
+    follower.follow(flat, doubt, np.full(len(values), 1e-9), certainty, factor)
     middle, spread = np.array(follower.levels), np.array(follower.spreads)
     judged = np.arange(len(values)) >= judged_from
     expected, lower, upper = (

@@ -35,6 +35,9 @@ CREEP_ALARM: Final = 4.5
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
 
+WIDE: Final = 2.5
+"""An event reaches so many of the spreads in which values lie around the slow level."""
+
 ACCEPT_ROUNDS: Final = 2
 DEAD_ALARM: Final = 9.0
 """Silence is an event where, by the silence before, it is less likely than this power of e."""
@@ -58,14 +61,15 @@ class Follower:
         judged_from: first step that may start an event.
     """
 
-    def __init__(self, season: int, judged_from: int) -> None:
+    def __init__(self, season: int, judged_from: int, *, is_squared: bool) -> None:
+        self.is_squared = is_squared
         self.season, self.judged_from = season, judged_from
         self.calm = max(2, season // 8)
         self.spans: list[Span] = []
         self.levels: list[float] = []
         self.spreads: list[float] = []
         self.values: list[float] = []
-        self._level = self._slow = self._spread = self._creep = 0.0
+        self._level = self._slow = self._spread = self._creep = self._wide = 0.0
         self._tail = 2.33
         self._phases = [1.0] * season
         self._up = self._down = 0.0
@@ -73,8 +77,11 @@ class Follower:
         self._seen = 0
         self._sign, self._first, self._last, self._severity = 0, 0, 0, 0.0
 
-    def follow(self, values: Floats, doubt: Floats, least_spread: Floats, certainty: Floats) -> None:
+    def follow(
+        self, values: Floats, doubt: Floats, least_spread: Floats, certainty: Floats, factors: Floats
+    ) -> None:
         """Take up all steps of a series without its seasons (steps,), NaN where nothing is known."""
+        self.factors = factors.tolist()
         for step, (value, unsure, least, certain) in enumerate(
             zip(values.tolist(), doubt.tolist(), least_spread.tolist(), certainty.tolist(), strict=True)
         ):
@@ -119,8 +126,18 @@ class Follower:
             self._phases[phase] += max(0.06, self.season / (seen + 2 * self.season)) * (wanted - self._phases[phase]) * 0.7
         away = abs(distance)
         self._tail += 0.02 * self._tail * (0.98 if away > self._tail else -0.02) if seen > self.season else 0.0
+        stray = abs(self._apart(step, self._slow))
+        if seen > 2 * self.season:
+            stray = min(stray, WIDENS * self._wide)
+        self._wide += gain * (1.2533 * stray - self._wide)
         crept = self._level - self._slow
         self._creep += gain * (1.2533 * min(abs(crept), 3 * self._creep if seen > 2 * self.season else 1e300) - self._creep)
+
+    def _apart(self, step: int, level: float) -> float:
+        value = self.values[step]
+        if self.is_squared:
+            return self.factors[step] * (value * abs(value) - level * abs(level))
+        return value - level
 
     def _judge(self, step: int, distance: float) -> None:
         heavy = max(1.0, self._tail / 2.33)
@@ -140,12 +157,23 @@ class Follower:
             self._up, self._down = min(self._up, ALARM / 2), min(self._down, ALARM / 2)
             return
         if self._up >= ALARM or scaled >= ALARM:
-            self._start(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
+            self._start_if_wide(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
         elif self._down >= ALARM or scaled <= -ALARM:
-            self._start(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
-        elif abs(crept) >= CREEP_ALARM * self._creep and abs(crept) > 2 * self.spreads[-1]:
+            self._start_if_wide(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
+        if self._sign:
+            return
+        if abs(crept) >= CREEP_ALARM * self._creep and abs(crept) > 2 * self.spreads[-1]:
             since = self._over_from if crept > 0 else self._under_from
             self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(crept) / self._creep)
+
+    def _start_if_wide(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
+        peak = max(
+            sign * self._apart(place, level)
+            for place in range(max(first, step - 2 * self.season), step + 1)
+            if self.values[place] == self.values[place]
+        )
+        if peak >= WIDE * self._wide:
+            self._start(step, sign, first, level, severity)
 
     def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
         self._sign, self._first, self._last, self._severity = sign, first, step, severity

@@ -75,19 +75,14 @@ def _season(values: Floats, length: int) -> Floats:
 
 
 def _around(values: Floats, length: int) -> Floats:
-    """Mean of the round around each step (steps,): known half a round later."""
-    known = ~np.isnan(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(known, values, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(known)])
-    at = np.arange(len(values))
-    low, high = at - length // 2, at - length // 2 + length
-    inside = (low >= 0) & (high <= len(values))
-    low, high = np.clip(low, 0, len(values)), np.clip(high, 0, len(values))
-    within = counts[high] - counts[low]
-    return np.where(inside & (2 * within > length), (sums[high] - sums[low]) / np.maximum(within, 1), np.nan)
+    """Median of the round around each step (steps,): known half a round later."""
+    known = pl.Series(values).fill_nan(None)
+    trailing = known.rolling_median(length, min_samples=length // 2 + 1)
+    return trailing.shift(-(length // 2)).fill_null(np.nan).to_numpy()
 
 
 def _errors(level: Floats, shortest: int) -> Floats:
-    """How far the level moved from step to step over the last rounds (steps,): what a season leaves unforeseen."""
-    moves = pl.Series(np.abs(np.diff(level, prepend=np.nan))).fill_nan(None)
-    return moves.rolling_mean(14 * shortest, min_samples=shortest).shift(1).to_numpy()
+    """How far the level strayed from a slow one over the last rounds (steps,): what a season leaves unforeseen."""
+    known = pl.Series(level).fill_nan(None)
+    slow = known.rolling_mean(7 * shortest, min_samples=shortest).shift(1)
+    return (known - slow).abs().rolling_mean(14 * shortest, min_samples=shortest).shift(1).to_numpy()
