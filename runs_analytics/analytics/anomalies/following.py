@@ -30,12 +30,13 @@ SPREAD_ROUNDS: Final = 14
 DRIFT: Final = 1.0
 """Spreads that do not add up: what a step may be off."""
 
-ALARM: Final = 4.5
+ALARM: Final = 3.0
 CREEP_ALARM: Final = 4.5
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
 
-WIDE: Final = 2.5
+WIDE_ROUNDS: Final = 14
+WIDE: Final = 3.25
 """An event reaches so many of the spreads in which values lie around the slow level."""
 
 ACCEPT_ROUNDS: Final = 2
@@ -74,7 +75,7 @@ class Follower:
         self._phases = [1.0] * season
         self._up = self._down = 0.0
         self._up_from = self._down_from = self._over_from = self._under_from = 0
-        self._seen = 0
+        self._seen = self._settled_from = 0
         self._sign, self._first, self._last, self._severity = 0, 0, 0, 0.0
 
     def follow(
@@ -129,7 +130,7 @@ class Follower:
         stray = abs(self._apart(step, self._slow))
         if seen > 2 * self.season:
             stray = min(stray, WIDENS * self._wide)
-        self._wide += gain * (1.2533 * stray - self._wide)
+        self._wide += max(1 / WIDE_ROUNDS / self.season, 1 / seen) * (1.2533 * stray - self._wide)
         crept = self._level - self._slow
         self._creep += gain * (1.2533 * min(abs(crept), 3 * self._creep if seen > 2 * self.season else 1e300) - self._creep)
 
@@ -153,7 +154,7 @@ class Follower:
             self._under_from = step
         else:
             self._over_from = step
-        if step < self.judged_from:
+        if step < self.judged_from or step < self._settled_from:
             self._up, self._down = min(self._up, ALARM / 2), min(self._down, ALARM / 2)
             return
         if self._up >= ALARM or scaled >= ALARM:
@@ -164,16 +165,16 @@ class Follower:
             return
         if abs(crept) >= CREEP_ALARM * self._creep and abs(crept) > 2 * self.spreads[-1]:
             since = self._over_from if crept > 0 else self._under_from
-            self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(crept) / self._creep)
+            self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(self._apart(step, self._slow)) / max(self._wide, 1e-9))
 
     def _start_if_wide(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
         peak = max(
-            sign * self._apart(place, level)
+            sign * self._apart(place, self._slow)
             for place in range(max(first, step - 2 * self.season), step + 1)
             if self.values[place] == self.values[place]
         )
         if peak >= WIDE * self._wide:
-            self._start(step, sign, first, level, severity)
+            self._start(step, sign, first, level, peak / max(self._wide, 1e-9))
 
     def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
         self._sign, self._first, self._last, self._severity = sign, first, step, severity
@@ -185,22 +186,41 @@ class Follower:
         ahead = self._sign * distance
         if ahead >= BACK:
             self._last = step
-            self._severity = max(self._severity, ahead)
+            self._severity = max(
+                self._severity, self._sign * self._apart(step, self._level) / max(self._wide, 1e-9)
+            )
         if step - self._last >= self.calm:
             self._end(self._last + 1)
+            bound = BACK * self.spreads[-1]
+            back = _median(self.values[-self.calm :]) - self._level
+            self._level += min(bound, max(-bound, back))
         elif step - self._first >= ACCEPT_ROUNDS * self.season:
-            known = [each for each in self.values[-self.season :] if each == each]
-            level = float(np.median(known))
             self._end(step + 1)
-            self._slow += level - self._level
-            self._level = level
+            self._accept(_median(self.values[-self.season :]))
+
+    def _accept(self, level: float) -> None:
+        """Take a new level as the usual one: what strays grows with what there is."""
+        growth = max(1.0, abs(level) / max(abs(self._level), 1e-9))
+        self._slow += level - self._level
+        self._level = level
+        if self.is_squared:
+            self._spread *= growth
+            self._creep *= growth
+            self._wide *= growth**2
+        self._settled_from = len(self.values) + self.season
 
     def _end(self, stop: int) -> None:
         last = self.spans[-1] if self.spans else None
-        if last and last.sign == self._sign and self._first - last.stop <= self.season:
-            self.spans.pop()
-            self._first, self._severity = last.first, max(self._severity, last.severity)
+        if last and last.sign == self._sign:
+            lasting = last.stop - last.first >= ACCEPT_ROUNDS * self.season
+            if self._first - last.stop <= (2 * self.season if lasting else self.season // 2):
+                self.spans.pop()
+                self._first, self._severity = last.first, max(self._severity, last.severity)
         self.spans.append(Span(self._first, stop, self._sign, self._severity))
         self._sign, self._up, self._down = 0, 0.0, 0.0
         at = len(self.values)
         self._up_from = self._down_from = self._over_from = self._under_from = at
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median([each for each in values if each == each]))
