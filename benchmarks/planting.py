@@ -49,7 +49,7 @@ HOURS: Final = Grain(
     ("servegen_hourly_train.parquet", "servegen_hourly_test.parquet"),
     (24, 168),
     first_event=8 * 24,
-    between=30,
+    between=72,
     lasting={
         "spike": (1, 6),
         "drop": (3, 12),
@@ -63,7 +63,7 @@ DAYS: Final = Grain(
     ("nn5_daily_train.parquet",),
     (7,),
     first_event=56,
-    between=35,
+    between=42,
     lasting={"spike": (1, 4), "drop": (2, 7), "level shift": (28, 28), "slow leak": (21, 42), "dead": (1, 4)},
 )
 GRAINS: Final = (HOURS, DAYS)
@@ -159,7 +159,8 @@ def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, m
     cells, values = [], {"member": [], "project": [], "model": []}
     for member, project in zip(members.tolist(), projects.tolist(), strict=True):
         shares = _shares(models, len(series[member]), rng)
-        cells.append(shares * series[member])
+        own = calm(series[member], grain.seasons[0]) if clean else series[member]
+        cells.append(shares * own)
         for model in range(models):
             values["member"].append(f"member {member}")
             values["project"].append(f"project {project}")

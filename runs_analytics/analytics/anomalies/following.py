@@ -30,13 +30,14 @@ SPREAD_ROUNDS: Final = 14
 DRIFT: Final = 1.0
 """Spreads that do not add up: what a step may be off."""
 
-ALARM: Final = 3.0
+ALARM: Final = 3
 CREEP_ALARM: Final = 4.5
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
 
-WIDE_ROUNDS: Final = 14
-WIDE: Final = 3.25
+WIDE_ROUNDS: Final = 8
+MERGE_ROUNDS: Final = 1.0
+WIDE: Final = 3
 """An event reaches so many of the spreads in which values lie around the slow level."""
 
 ACCEPT_ROUNDS: Final = 2
@@ -123,7 +124,7 @@ class Follower:
         self._spread += gain * (1.2533 * size - self._spread)
         if self._spread > 0:
             phase = step % self.season
-            wanted = min(3.0, max(0.33, 1.2533 * size / self._spread))
+            wanted = min(2.0, max(0.5, 1.2533 * size / self._spread))
             self._phases[phase] += max(0.06, self.season / (seen + 2 * self.season)) * (wanted - self._phases[phase]) * 0.7
         away = abs(distance)
         self._tail += 0.02 * self._tail * (0.98 if away > self._tail else -0.02) if seen > self.season else 0.0
@@ -177,9 +178,15 @@ class Follower:
             self._start(step, sign, first, level, peak / max(self._wide, 1e-9))
 
     def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
+        last = self.spans[-1] if self.spans else None
+        if last and last.sign == sign and first - last.stop <= MERGE_ROUNDS * self.season:
+            self.spans.pop()
+            first, severity = last.first, max(severity, last.severity)
+            if self._settled_from <= last.first:
+                level = self.levels[first]
         self._sign, self._first, self._last, self._severity = sign, first, step, severity
         self._level = level
-        for place in range(first, step + 1):
+        for place in range(last.stop if last and last.first == first else first, step + 1):
             self.levels[place] = level
 
     def _go_on(self, step: int, value: float, distance: float) -> None:
@@ -210,12 +217,6 @@ class Follower:
         self._settled_from = len(self.values) + self.season
 
     def _end(self, stop: int) -> None:
-        last = self.spans[-1] if self.spans else None
-        if last and last.sign == self._sign:
-            lasting = last.stop - last.first >= ACCEPT_ROUNDS * self.season
-            if self._first - last.stop <= (2 * self.season if lasting else self.season // 2):
-                self.spans.pop()
-                self._first, self._severity = last.first, max(self._severity, last.severity)
         self.spans.append(Span(self._first, stop, self._sign, self._severity))
         self._sign, self._up, self._down = 0, 0.0, 0.0
         at = len(self.values)
