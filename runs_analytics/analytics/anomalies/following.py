@@ -30,14 +30,19 @@ SPREAD_ROUNDS: Final = 14
 DRIFT: Final = 1.0
 """Spreads that do not add up: what a step may be off."""
 
-ALARM: Final = 3
+ALARM: Final = 2.75
 CREEP_ALARM: Final = 4.5
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
 
 WIDE_ROUNDS: Final = 8
+USUAL_SIZE: Final = 1.2533
+PHASE_GAIN: Final = 0.08
+TAIL_GAIN: Final = 0.02
+OUTER: Final = 0.98
+FAR: Final = 4
 MERGE_ROUNDS: Final = 1.0
-WIDE: Final = 3
+WIDE: Final = 3.1
 """An event reaches so many of the spreads in which values lie around the slow level."""
 
 ACCEPT_ROUNDS: Final = 2
@@ -108,32 +113,36 @@ class Follower:
             self._end(len(self.values))
 
     def _usual_step(self, step: int, value: float, distance: float) -> None:
-        seen = self._seen
         error = value - self._level
-        size = abs(error)
-        if seen > self.season:
+        learned = self._seen - 2 * self.season
+        size, stray = abs(error), abs(self._apart(step, self._slow))
+        if learned > self.season:
             bound = BOUND * self.spreads[-1]
             error = min(bound, max(-bound, error))
-            size = min(size, WIDENS * self.spreads[-1])
+            size, stray = min(size, WIDENS * self.spreads[-1]), min(stray, WIDENS * self._wide)
         self._judge(step, distance)
         if self._sign:
             return
-        gain = max(1 / SPREAD_ROUNDS / self.season, 1 / seen)
-        self._level += max(FAST, 1 / seen) * error
-        self._slow += max(1 / SLOW_ROUNDS / self.season, 1 / seen) * (self._level - self._slow)
-        self._spread += gain * (1.2533 * size - self._spread)
+        self._level += max(FAST, 1 / self._seen) * error
+        self._slow += max(1 / SLOW_ROUNDS / self.season, 1 / self._seen) * (self._level - self._slow)
+        if learned > 0:
+            self._learn(step, learned, distance, size, stray)
+
+    def _learn(self, step: int, learned: int, distance: float, size: float, stray: float) -> None:
+        """Take up how far a step strayed."""
+        gain = max(1 / SPREAD_ROUNDS / self.season, 1 / learned)
+        self._spread += gain * (USUAL_SIZE * size - self._spread)
         if self._spread > 0:
             phase = step % self.season
-            wanted = min(2.0, max(0.5, 1.2533 * size / self._spread))
-            self._phases[phase] += max(0.06, self.season / (seen + 2 * self.season)) * (wanted - self._phases[phase]) * 0.7
-        away = abs(distance)
-        self._tail += 0.02 * self._tail * (0.98 if away > self._tail else -0.02) if seen > self.season else 0.0
-        stray = abs(self._apart(step, self._slow))
-        if seen > 2 * self.season:
-            stray = min(stray, WIDENS * self._wide)
-        self._wide += max(1 / WIDE_ROUNDS / self.season, 1 / seen) * (1.2533 * stray - self._wide)
-        crept = self._level - self._slow
-        self._creep += gain * (1.2533 * min(abs(crept), 3 * self._creep if seen > 2 * self.season else 1e300) - self._creep)
+            wanted = min(2.0, max(0.5, USUAL_SIZE * size / self._spread))
+            self._phases[phase] += PHASE_GAIN * (wanted - self._phases[phase])
+        self._wide += max(1 / WIDE_ROUNDS / self.season, 1 / learned) * (USUAL_SIZE * stray - self._wide)
+        if learned > self.season:
+            self._tail *= 1 + TAIL_GAIN * (OUTER if abs(distance) > self._tail else OUTER - 1)
+        crept = abs(self._level - self._slow)
+        if learned > 2 * self.season:
+            crept = min(crept, 3 * self._creep)
+        self._creep += gain * (USUAL_SIZE * crept - self._creep)
 
     def _apart(self, step: int, level: float) -> float:
         value = self.values[step]
@@ -158,9 +167,10 @@ class Follower:
         if step < self.judged_from or step < self._settled_from:
             self._up, self._down = min(self._up, ALARM / 2), min(self._down, ALARM / 2)
             return
-        if self._up >= ALARM or scaled >= ALARM:
+        far = self._apart(step, self._slow) / max(self._wide, 1e-9)
+        if self._up >= ALARM or scaled >= ALARM or (far >= FAR and scaled > 1):
             self._start_if_wide(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
-        elif self._down >= ALARM or scaled <= -ALARM:
+        elif self._down >= ALARM or scaled <= -ALARM or (far <= -FAR and scaled < -1):
             self._start_if_wide(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
         if self._sign:
             return
