@@ -41,8 +41,9 @@ PHASE_GAIN: Final = 0.08
 TAIL_GAIN: Final = 0.02
 OUTER: Final = 0.98
 FAR: Final = 4
+LONG_MERGE: Final = 3
 MERGE_ROUNDS: Final = 1.0
-WIDE: Final = 3.1
+WIDE: Final = 3
 """An event reaches so many of the spreads in which values lie around the slow level."""
 
 ACCEPT_ROUNDS: Final = 2
@@ -189,7 +190,8 @@ class Follower:
 
     def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
         last = self.spans[-1] if self.spans else None
-        if last and last.sign == sign and first - last.stop <= MERGE_ROUNDS * self.season:
+        lasted = last and last.stop - last.first >= ACCEPT_ROUNDS * self.season
+        if last and last.sign == sign and first - last.stop <= (LONG_MERGE if lasted else MERGE_ROUNDS) * self.season:
             self.spans.pop()
             first, severity = last.first, max(severity, last.severity)
             if self._settled_from <= last.first:
