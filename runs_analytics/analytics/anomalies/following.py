@@ -8,6 +8,7 @@ goes on the level stands still; when the event has lasted for some rounds of the
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,10 +41,12 @@ USUAL_SIZE: Final = 1.2533
 PHASE_GAIN: Final = 0.08
 TAIL_GAIN: Final = 0.02
 OUTER: Final = 0.98
-FAR: Final = 4
+FAR_CHANCE: Final = 2.5
+QUIET_ROUNDS: Final = 150
+FAR: Final = 3.5
 LONG_MERGE: Final = 3
 MERGE_ROUNDS: Final = 1.0
-WIDE: Final = 3
+WIDE: Final = 2.6
 """An event reaches so many of the spreads in which values lie around the slow level."""
 
 ACCEPT_ROUNDS: Final = 2
@@ -72,6 +75,7 @@ class Follower:
     def __init__(self, season: int, judged_from: int, *, is_squared: bool) -> None:
         self.is_squared = is_squared
         self.season, self.judged_from = season, judged_from
+        self._alarm = 0.5 * math.log(2 * QUIET_ROUNDS * season) - 1.166
         self.calm = max(2, season // 8)
         self.spans: list[Span] = []
         self.levels: list[float] = []
@@ -166,12 +170,12 @@ class Follower:
         else:
             self._over_from = step
         if step < self.judged_from or step < self._settled_from:
-            self._up, self._down = min(self._up, ALARM / 2), min(self._down, ALARM / 2)
+            self._up, self._down = min(self._up, self._alarm / 2), min(self._down, self._alarm / 2)
             return
         far = self._apart(step, self._slow) / max(self._wide, 1e-9)
-        if self._up >= ALARM or scaled >= ALARM or (far >= FAR and scaled > 1):
+        if self._up >= self._alarm or (far >= FAR and scaled > FAR_CHANCE):
             self._start_if_wide(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
-        elif self._down >= ALARM or scaled <= -ALARM or (far <= -FAR and scaled < -1):
+        elif self._down >= self._alarm or (far <= -FAR and scaled < -FAR_CHANCE):
             self._start_if_wide(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
         if self._sign:
             return
