@@ -126,11 +126,11 @@ def figures(found: Outcomes) -> list[Figure]:
     precise = len(hit) / max(len(hit) + len(found.false), 1)
     section = "planted events"
     return [
-        Figure(section, "recall, of 3 spreads and more", len(hit) / max(len(large), 1), "", 0.9, at_least=True),
-        Figure(section, "precision, of 3 spreads and more", precise, "", 0.8, at_least=True),
         Figure(
-            section, "precision, of all that was planted", told / max(told + len(found.false), 1), ""
+            section, "recall, of 3 spreads and more", len(hit) / max(len(large), 1), "", 0.9, at_least=True
         ),
+        Figure(section, "precision, of 3 spreads and more", precise, "", 0.8, at_least=True),
+        Figure(section, "precision, of all that was planted", told / max(told + len(found.false), 1), ""),
         Figure(section, "driving value first", named, "", 0.9, at_least=True),
     ]
 

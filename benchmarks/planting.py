@@ -22,7 +22,7 @@ Planted = Literal["spike", "drop", "level shift", "slow leak", "dead"]
 KINDS: Final[tuple[Planted, ...]] = ("spike", "drop", "level shift", "slow leak", "dead")
 
 STRAY_SPREADS: Final = 2.0
-"""Where an account made of public series strays further it has an event that nobody wrote down; it is cut to so much."""
+"""Where a public series strays further it has an event that nobody wrote down; it is cut to so much."""
 
 SUDDEN_SPREADS: Final = 3.0
 """Likewise for single steps, in spreads around their neighbours."""
@@ -110,9 +110,13 @@ class Account:
 
 def series_of(grain: Grain, data: Path) -> list[Floats]:
     """The public series of a grain, each (steps,)."""
-    table = pl.concat([pl.read_parquet(data / name, columns=["unique_id", "ds", "y"]) for name in grain.files])
+    table = pl.concat(
+        [pl.read_parquet(data / name, columns=["unique_id", "ds", "y"]) for name in grain.files]
+    )
     table = table.filter(~pl.col("unique_id").str.ends_with("/ALL")).sort("unique_id", "ds")
-    return [part["y"].to_numpy().astype(float) for part in table.partition_by("unique_id", maintain_order=True)]
+    return [
+        part["y"].to_numpy().astype(float) for part in table.partition_by("unique_id", maintain_order=True)
+    ]
 
 
 def residuals(values: Floats, season: int) -> Floats:
@@ -152,7 +156,9 @@ def accounts(
     return made
 
 
-def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, most: int, *, clean: bool) -> Account:
+def _account(
+    grain: Grain, series: Sequence[Floats], rng: np.random.Generator, most: int, *, clean: bool
+) -> Account:
     members = rng.choice(len(series), size=int(rng.integers(3, 9)), replace=False)
     projects = rng.integers(0, max(2, len(members) // 2), size=len(members))
     models = int(rng.integers(2, 5))
@@ -168,9 +174,7 @@ def _account(grain: Grain, series: Sequence[Floats], rng: np.random.Generator, m
     joined = np.concatenate(cells)
     if clean:
         joined = _without_its_events(joined, grain.seasons[0])
-    account = Account(
-        grain, joined, {name: tuple(each) for name, each in values.items()}, ()
-    )
+    account = Account(grain, joined, {name: tuple(each) for name, each in values.items()}, ())
     return _with_events(account, rng, most)
 
 

@@ -1,8 +1,8 @@
 """Episodes: each event in a series told once, from its first unusual step to its last.
 
-Each step is held against what is usual there (`usual.py`). Sums of the differences over several lengths are each held
-against how far such sums strayed before, so that one step far off, some hours a little off and a slow leak over days
-are all seen, in noise of any kind.
+What returns with the season is known from the rounds before (`usual.py`) and taken out: as a factor where values add
+up, as a difference where they are means or rates. What is left is followed step by step (`following.py`), on the
+scale of square roots, on which the chance of counts is everywhere alike.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.following import ACCEPT_ROUNDS, ALARM, Follower, Span
+from runs_analytics.analytics.anomalies.following import ACCEPT_ROUNDS, Follower, Span
 from runs_analytics.analytics.anomalies.usual import seasons_of
 
 Floats = NDArray[np.float64]
@@ -22,6 +22,15 @@ Kind = Literal["spike", "drop", "rise", "fall", "leak", "dead"]
 
 JUDGED_ROUNDS: Final = 3
 """Rounds of the shortest season before the first step that is judged."""
+
+SPARSE: Final = 0.5
+"""Where fewer steps than this part have usage, one usual run is no event, and no season is known."""
+
+BAND: Final = 3.0
+"""Half the width of the expected band, in spreads."""
+
+LEAST_SPREAD: Final = 0.025
+"""Part of the usual size that is within what is usual, however regular a series is."""
 
 SMALL: Final = 0.1
 """Values below this part of the usual size differ little from zero."""
@@ -45,7 +54,7 @@ class Episode:
 
     expected: float
     severity: float
-    """Largest difference, in spreads of such differences before."""
+    """Largest distance from what was expected, in the usual distances of values from their slow level."""
 
     kind: Kind
     is_open: bool
@@ -78,35 +87,42 @@ def watch(
         nothing = np.full(len(values), np.nan)
         return Watched(nothing, nothing, nothing, ())
     season = seasons[0] if seasons else _NO_SEASON
-    usual_size = _usual_size(values, season)
-    known = seasons_of(values if level else _eased(values, SMALL * usual_size), seasons or (_NO_SEASON,))
     judged_from = max(JUDGED_ROUNDS * season, *seasons, 1)
-    follower = Follower(season, judged_from, is_squared=not level)
+    size, busy = _usual_size(values, season)
+    known = seasons_of(values if level else _eased(values, SMALL * size), seasons or (_NO_SEASON,))
     runs = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
     certainty = np.ones(len(values)) if runs is None else np.sqrt(_against_usual(runs))
-    factor = np.ones(len(values)) if level else np.clip(np.exp(known.parts), _LEAST_FACTOR, None)
-    flat = values - known.parts if level else _root(values / factor)
-    doubt = known.doubt if level else known.doubt * np.sqrt(usual_size) / 2
-    follower.follow(flat, doubt, np.full(len(values), 1e-9), certainty, factor)
+    is_sparse = (busy < SPARSE) & (not level)
+    factors = np.where(is_sparse | level, 1.0, np.maximum(np.exp(known.parts), _LEAST_FACTOR))
+    flat = values - known.parts if level else _root(values / factors)
+    reach = size if level else np.sqrt(size / busy)
+    follower = Follower(season, judged_from, is_rooted=not level)
+    doubt = known.doubt if level else known.doubt * reach / 2
+    least = np.where(is_sparse, 1.0, LEAST_SPREAD) * reach
+    follower.follow(flat, factors, least, doubt, certainty)
     middle, spread = np.array(follower.levels), np.array(follower.spreads)
-    judged = np.arange(len(values)) >= judged_from
     expected, lower, upper = (
-        np.where(judged, scale + known.parts if level else factor * _squared(scale), np.nan)
-        for scale in (middle, middle - ALARM * spread, middle + ALARM * spread)
+        np.where(
+            np.arange(len(values)) >= judged_from,
+            scale + known.parts if level else factors * _squared(scale),
+            np.nan,
+        )
+        for scale in (middle, middle - BAND * spread, middle + BAND * spread)
     )
     distances = np.nan_to_num((flat - middle) / spread)
     shares = runs if level and runs is not None else np.ones(len(values))
-    told = [
-        _told(span, values, expected, distances, shares, season, level=level) for span in follower.spans
-    ]
+    told = [_told(each, values, expected, distances, shares, season, level=level) for each in follower.spans]
     return Watched(expected, lower, upper, tuple(told))
 
 
-def _usual_size(values: Floats, season: int) -> Floats:
-    """Mean size of the last weeks before each step (steps,), never zero."""
+def _usual_size(values: Floats, season: int) -> tuple[Floats, Floats]:
+    """Mean size of the last weeks before each step (steps,), never zero, and the share of them that are not zero."""
     sizes = pl.Series(np.abs(values)).fill_nan(None)
-    mean = sizes.rolling_mean(_SIZE_ROUNDS * season, min_samples=1).shift(1).forward_fill().backward_fill()
-    return np.maximum(mean.fill_null(0.0).to_numpy(), 1e-9)
+    past = pl.DataFrame({"mean": sizes, "busy": (sizes != 0).cast(pl.Float64)}).select(
+        pl.all().rolling_mean(_SIZE_ROUNDS * season, min_samples=1).shift(1).forward_fill().backward_fill()
+    )
+    mean, busy = (past[name].fill_null(0.0).to_numpy() for name in ("mean", "busy"))
+    return np.maximum(mean, 1e-9), np.maximum(busy, 1e-3)
 
 
 def _eased(values: Floats, small: Floats) -> Floats:
@@ -119,7 +135,7 @@ def _root(values: Floats) -> Floats:
 
 
 def _squared(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * values**2)
+    return np.asarray(np.sign(values) * values**2, dtype=float)
 
 
 def _against_usual(weights: Floats) -> Floats:
@@ -128,7 +144,14 @@ def _against_usual(weights: Floats) -> Floats:
 
 
 def _told(
-    span: Span, values: Floats, expected: Floats, distances: Floats, shares: Floats, season: int, *, level: bool
+    span: Span,
+    values: Floats,
+    expected: Floats,
+    distances: Floats,
+    shares: Floats,
+    season: int,
+    *,
+    level: bool,
 ) -> Episode:
     steps = slice(span.first, span.stop)
     actual, guess, part = values[steps], expected[steps], shares[steps]

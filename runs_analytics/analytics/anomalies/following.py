@@ -1,9 +1,10 @@
 """Follows a series step by step, and tells when it leaves what is usual and when it is back.
 
-A level that moves fast foresees the next step; how far steps stray from it, at each phase of the season, is the usual
+A level that moves fast foresees the next step; how far steps stray from it, at each phase of the season, is their usual
 spread. Differences in spreads add up while they stay on one side (CUSUM: Page, *Continuous inspection schemes*, 1954),
-so that one step far off and some a little off are both seen. A slow level beside it shows what creeps. While an event
-goes on the level stands still; when the event has lasted for some rounds of the season its level is the usual one.
+so that one step far off and some a little off are both seen. A slow level beside it tells how much of that matters:
+an event is also far from the slow level, by how values lay around it before. While an event goes on the level
+stands still; when it has lasted for some rounds of the season its level is the usual one.
 """
 
 from __future__ import annotations
@@ -20,38 +21,44 @@ Floats = NDArray[np.float64]
 FAST: Final = 0.3
 """Part of an error that the level takes up."""
 
-SLOW_ROUNDS: Final = 7
 BOUND: Final = 1.5
 """An error moves the level by no more than so many spreads."""
 
 WIDENS: Final = 4.0
 """An error widens the spread by no more than so many."""
 
+SLOW_ROUNDS: Final = 7
 SPREAD_ROUNDS: Final = 14
+STRAY_ROUNDS: Final = 8
+PHASE_GAIN: Final = 0.08
+USUAL_SIZE: Final = 1.2533
+"""Spread of a normal distribution in mean absolute distances."""
+
+OUTER, OUTER_SPREADS, OUTER_GAIN = 0.98, 2.33, 0.02
+"""Where tails are heavy, so that more than 2 % lie beyond 2.33 spreads, distances count for less."""
+
 DRIFT: Final = 1.0
 """Spreads that do not add up: what a step may be off."""
 
-ALARM: Final = 2.75
-CREEP_ALARM: Final = 4.5
+QUIET_ROUNDS: Final = 150
+"""Rounds of the season after which chance alone, without heavy tails, adds up to an alarm on one side."""
+
+STRAYS: Final = 2.6
+"""An event is so many times as far from the slow level as values usually are."""
+
+FAR_STRAYS, FAR_SPREADS = 3.5, 2.5
+"""So far away, and so many spreads from what was foreseen, a single step is an event."""
+
+CREEP: Final = 4.5
+"""An event: the fast level so many times as far from the slow one as it usually is."""
+
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
 
-WIDE_ROUNDS: Final = 8
-USUAL_SIZE: Final = 1.2533
-PHASE_GAIN: Final = 0.08
-TAIL_GAIN: Final = 0.02
-OUTER: Final = 0.98
-FAR_CHANCE: Final = 2.5
-QUIET_ROUNDS: Final = 150
-FAR: Final = 3.5
-LONG_MERGE: Final = 3
-MERGE_ROUNDS: Final = 1.0
-WIDE: Final = 2.6
-"""An event reaches so many of the spreads in which values lie around the slow level."""
+MERGE_ROUNDS, LASTING_MERGE_ROUNDS = 1, 3
+"""What comes so soon after an event (one that lasted) on the same side is the same one."""
 
 ACCEPT_ROUNDS: Final = 2
-DEAD_ALARM: Final = 9.0
-"""Silence is an event where, by the silence before, it is less likely than this power of e."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +77,22 @@ class Follower:
     Args:
         season: steps of the shortest season.
         judged_from: first step that may start an event.
+        is_rooted: whether values are square roots, which a factor at each step brought to one level.
     """
 
-    def __init__(self, season: int, judged_from: int, *, is_squared: bool) -> None:
-        self.is_squared = is_squared
-        self.season, self.judged_from = season, judged_from
-        self._alarm = 0.5 * math.log(2 * QUIET_ROUNDS * season) - 1.166
-        self.calm = max(2, season // 8)
+    def __init__(self, season: int, judged_from: int, *, is_rooted: bool) -> None:
+        self._season, self._judged_from, self._is_rooted = season, judged_from, is_rooted
+        # Mean steps to a false alarm of a CUSUM: Siegmund, Sequential analysis, 1985.
+        self._alarm = math.log(2 * DRIFT**2 * QUIET_ROUNDS * season) / (2 * DRIFT) - 1.166
+        self._calm = max(2, season // 8)
         self.spans: list[Span] = []
         self.levels: list[float] = []
         self.spreads: list[float] = []
-        self.values: list[float] = []
-        self._level = self._slow = self._spread = self._creep = self._wide = 0.0
-        self._tail = 2.33
+        self._values: list[float] = []
+        self._factors: list[float] = []
+        self._least = 0.0
+        self._level = self._slow = self._spread = self._creep = self._stray = 0.0
+        self._outer = OUTER_SPREADS
         self._phases = [1.0] * season
         self._up = self._down = 0.0
         self._up_from = self._down_from = self._over_from = self._under_from = 0
@@ -90,152 +100,164 @@ class Follower:
         self._sign, self._first, self._last, self._severity = 0, 0, 0, 0.0
 
     def follow(
-        self, values: Floats, doubt: Floats, least_spread: Floats, certainty: Floats, factors: Floats
+        self, values: Floats, factors: Floats, least: Floats, doubt: Floats, certainty: Floats
     ) -> None:
-        """Take up all steps of a series without its seasons (steps,), NaN where nothing is known."""
-        self.factors = factors.tolist()
-        for step, (value, unsure, least, certain) in enumerate(
-            zip(values.tolist(), doubt.tolist(), least_spread.tolist(), certainty.tolist(), strict=True)
-        ):
-            spread = max(self._spread * self._phases[step % self.season], least)
+        """Take up all steps of a series.
+
+        Args:
+            values: without their seasons (steps,), NaN where nothing is known.
+            factors: what multiplies the squared level at each step.
+            least: least spread at each step.
+            doubt: how unsure the season is at each step.
+            certainty: how much surer than usual each value is.
+        """
+        self._factors = factors.tolist()
+        columns = (each.tolist() for each in (values, least, doubt, certainty))
+        for step, (value, floor, unsure, certain) in enumerate(zip(*columns, strict=True)):
+            spread = max(self._spread * self._phases[step % self._season], floor)
             if unsure:
-                spread = (spread * spread + unsure * unsure) ** 0.5
+                spread = math.hypot(spread, unsure)
+            self._least = floor
             self.levels.append(self._level)
             self.spreads.append(spread / certain)
-            self.values.append(value)
+            self._values.append(value)
             if value != value:
                 continue
             if not self._seen:
-                self._level = self._slow = value
-                self.levels[-1] = value
+                self._level = self._slow = self.levels[-1] = value
             self._seen += 1
             distance = certain * (value - self._level) / spread
             if self._sign:
-                self._go_on(step, value, distance)
+                self._go_on(step, distance)
             else:
                 self._usual_step(step, value, distance)
         if self._sign:
-            self._end(len(self.values))
+            self._end(len(self._values))
 
     def _usual_step(self, step: int, value: float, distance: float) -> None:
         error = value - self._level
-        learned = self._seen - 2 * self.season
+        learned = self._seen - 2 * self._season
         size, stray = abs(error), abs(self._apart(step, self._slow))
-        if learned > self.season:
-            bound = BOUND * self.spreads[-1]
-            error = min(bound, max(-bound, error))
-            size, stray = min(size, WIDENS * self.spreads[-1]), min(stray, WIDENS * self._wide)
+        if learned > self._season:
+            error = min(BOUND * self.spreads[-1], max(-BOUND * self.spreads[-1], error))
+            size = min(size, WIDENS * self.spreads[-1])
+            stray = min(stray, WIDENS * self._usual_stray(step))
         self._judge(step, distance)
         if self._sign:
             return
         self._level += max(FAST, 1 / self._seen) * error
-        self._slow += max(1 / SLOW_ROUNDS / self.season, 1 / self._seen) * (self._level - self._slow)
+        self._slow += max(1 / SLOW_ROUNDS / self._season, 1 / self._seen) * (self._level - self._slow)
         if learned > 0:
             self._learn(step, learned, distance, size, stray)
 
     def _learn(self, step: int, learned: int, distance: float, size: float, stray: float) -> None:
-        """Take up how far a step strayed."""
-        gain = max(1 / SPREAD_ROUNDS / self.season, 1 / learned)
+        """Take up how far a step strayed; the first rounds, whose season is not known, do not count."""
+        gain = max(1 / SPREAD_ROUNDS / self._season, 1 / learned)
         self._spread += gain * (USUAL_SIZE * size - self._spread)
         if self._spread > 0:
-            phase = step % self.season
+            phase = step % self._season
             wanted = min(2.0, max(0.5, USUAL_SIZE * size / self._spread))
             self._phases[phase] += PHASE_GAIN * (wanted - self._phases[phase])
-        self._wide += max(1 / WIDE_ROUNDS / self.season, 1 / learned) * (USUAL_SIZE * stray - self._wide)
-        if learned > self.season:
-            self._tail *= 1 + TAIL_GAIN * (OUTER if abs(distance) > self._tail else OUTER - 1)
+        self._stray += max(1 / STRAY_ROUNDS / self._season, 1 / learned) * (USUAL_SIZE * stray - self._stray)
+        if learned > self._season:
+            self._outer *= 1 + OUTER_GAIN * (OUTER if abs(distance) > self._outer else OUTER - 1)
         crept = abs(self._level - self._slow)
-        if learned > 2 * self.season:
-            crept = min(crept, 3 * self._creep)
+        if learned > 2 * self._season:
+            crept = min(crept, 3 * max(self._creep, self._least))
         self._creep += gain * (USUAL_SIZE * crept - self._creep)
 
     def _apart(self, step: int, level: float) -> float:
-        value = self.values[step]
-        if self.is_squared:
-            return self.factors[step] * (value * abs(value) - level * abs(level))
+        """How far a step's value lies from a level, on the series' own scale."""
+        value = self._values[step]
+        if self._is_rooted:
+            return self._factors[step] * (value * abs(value) - level * abs(level))
         return value - level
 
+    def _usual_stray(self, step: int) -> float:
+        least = self._least
+        if self._is_rooted:
+            least *= 2 * self._factors[step] * max(abs(self._level), least)
+        return max(self._stray, least)
+
     def _judge(self, step: int, distance: float) -> None:
-        heavy = max(1.0, self._tail / 2.33)
-        scaled = distance / heavy
-        up, down = self._up + scaled - DRIFT, self._down - scaled - DRIFT
+        """Add up the distance, and start an event where it is one."""
+        scaled = distance / max(1.0, self._outer / OUTER_SPREADS)
         if self._up <= 0:
             self._up_from = step
         if self._down <= 0:
             self._down_from = step
-        self._up, self._down = max(up, 0.0), max(down, 0.0)
+        self._up = max(self._up + scaled - DRIFT, 0.0)
+        self._down = max(self._down - scaled - DRIFT, 0.0)
         crept = self._level - self._slow
         if crept > 0:
             self._under_from = step
         else:
             self._over_from = step
-        if step < self.judged_from or step < self._settled_from:
+        if step < self._judged_from or step < self._settled_from:
             self._up, self._down = min(self._up, self._alarm / 2), min(self._down, self._alarm / 2)
             return
-        far = self._apart(step, self._slow) / max(self._wide, 1e-9)
-        if self._up >= self._alarm or (far >= FAR and scaled > FAR_CHANCE):
-            self._start_if_wide(step, 1, self._up_from, self.levels[self._up_from], max(self._up, scaled))
-        elif self._down >= self._alarm or (far <= -FAR and scaled < -FAR_CHANCE):
-            self._start_if_wide(step, -1, self._down_from, self.levels[self._down_from], max(self._down, -scaled))
+        usual = self._usual_stray(step)
+        far = self._apart(step, self._slow) / usual
+        if self._up >= self._alarm or (far >= FAR_STRAYS and scaled > FAR_SPREADS):
+            self._start_if_it_matters(step, 1, self._up_from, usual)
+        elif self._down >= self._alarm or (far <= -FAR_STRAYS and scaled < -FAR_SPREADS):
+            self._start_if_it_matters(step, -1, self._down_from, usual)
         if self._sign:
             return
-        if abs(crept) >= CREEP_ALARM * self._creep and abs(crept) > 2 * self.spreads[-1]:
+        if abs(crept) >= CREEP * max(self._creep, self._least) and abs(crept) > 2 * self.spreads[-1]:
             since = self._over_from if crept > 0 else self._under_from
-            self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(self._apart(step, self._slow)) / max(self._wide, 1e-9))
+            self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(far))
 
-    def _start_if_wide(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
-        peak = max(
-            sign * self._apart(place, self._slow)
-            for place in range(max(first, step - 2 * self.season), step + 1)
-            if self.values[place] == self.values[place]
-        )
-        if peak >= WIDE * self._wide:
-            self._start(step, sign, first, level, peak / max(self._wide, 1e-9))
+    def _start_if_it_matters(self, step: int, sign: int, first: int, usual: float) -> None:
+        recent = range(max(first, step - 2 * self._season), step + 1)
+        known = [place for place in recent if self._values[place] == self._values[place]]
+        farthest = max(sign * self._apart(place, self._slow) for place in known) / usual
+        if farthest >= STRAYS:
+            self._start(step, sign, first, self.levels[first], farthest)
 
     def _start(self, step: int, sign: int, first: int, level: float, severity: float) -> None:
+        since = first
         last = self.spans[-1] if self.spans else None
-        lasted = last and last.stop - last.first >= ACCEPT_ROUNDS * self.season
-        if last and last.sign == sign and first - last.stop <= (LONG_MERGE if lasted else MERGE_ROUNDS) * self.season:
-            self.spans.pop()
-            first, severity = last.first, max(severity, last.severity)
-            if self._settled_from <= last.first:
-                level = self.levels[first]
+        if last and last.sign == sign:
+            lasted = last.stop - last.first >= ACCEPT_ROUNDS * self._season
+            if first - last.stop <= (LASTING_MERGE_ROUNDS if lasted else MERGE_ROUNDS) * self._season:
+                self.spans.pop()
+                first, since, severity = last.first, last.stop, max(severity, last.severity)
+                if self._settled_from <= first:
+                    level = self.levels[first]
         self._sign, self._first, self._last, self._severity = sign, first, step, severity
         self._level = level
-        for place in range(last.stop if last and last.first == first else first, step + 1):
+        for place in range(since, step + 1):
             self.levels[place] = level
 
-    def _go_on(self, step: int, value: float, distance: float) -> None:
-        ahead = self._sign * distance
-        if ahead >= BACK:
+    def _go_on(self, step: int, distance: float) -> None:
+        if self._sign * distance >= BACK:
             self._last = step
-            self._severity = max(
-                self._severity, self._sign * self._apart(step, self._level) / max(self._wide, 1e-9)
-            )
-        if step - self._last >= self.calm:
+            apart = self._sign * self._apart(step, self._level)
+            self._severity = max(self._severity, apart / self._usual_stray(step))
+        if step - self._last >= self._calm:
             self._end(self._last + 1)
-            bound = BACK * self.spreads[-1]
-            back = _median(self.values[-self.calm :]) - self._level
-            self._level += min(bound, max(-bound, back))
-        elif step - self._first >= ACCEPT_ROUNDS * self.season:
+            back = _median(self._values[-self._calm :]) - self._level
+            self._level += min(BACK * self.spreads[-1], max(-BACK * self.spreads[-1], back))
+        elif step - self._first >= ACCEPT_ROUNDS * self._season:
             self._end(step + 1)
-            self._accept(_median(self.values[-self.season :]))
+            self._accept(_median(self._values[-self._season :]))
 
     def _accept(self, level: float) -> None:
         """Take a new level as the usual one: what strays grows with what there is."""
-        growth = max(1.0, abs(level) / max(abs(self._level), 1e-9))
+        growth = max(1.0, abs(level) / max(abs(self._level), self._least, 1e-12))
         self._slow += level - self._level
         self._level = level
-        if self.is_squared:
+        if self._is_rooted:
             self._spread *= growth
             self._creep *= growth
-            self._wide *= growth**2
-        self._settled_from = len(self.values) + self.season
+            self._stray *= growth**2
+        self._settled_from = len(self._values) + self._season
 
     def _end(self, stop: int) -> None:
         self.spans.append(Span(self._first, stop, self._sign, self._severity))
         self._sign, self._up, self._down = 0, 0.0, 0.0
-        at = len(self.values)
+        at = len(self._values)
         self._up_from = self._down_from = self._over_from = self._under_from = at
 
 
