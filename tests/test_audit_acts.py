@@ -10,6 +10,7 @@ import pytest
 from control_fixtures import ACME, NOW
 
 from runs_analytics.control.accounts import create_account
+from runs_analytics.control.anomalies import Anomaly, judge_anomaly, keep_anomalies
 from runs_analytics.control.audit import ACTIONS, AuditEntry, list_entries
 from runs_analytics.control.imports import (
     ImportCounts,
@@ -36,6 +37,7 @@ from runs_analytics.control.people import (
 from runs_analytics.control.plans import put_plan, subscribe
 from runs_analytics.control.prices import append_price_version
 from runs_analytics.control.rerates import Rerate, post_rerate
+from runs_analytics.control.scenarios import add_scenario, delete_scenario, list_scenarios
 from runs_analytics.control.sessions import end_sessions_of, start_session
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -43,6 +45,7 @@ from runs_analytics.errors import Conflict
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.limits import Limit
 from runs_analytics.money.plans import Plan
+from runs_analytics.money.scenarios import Scenario
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 
@@ -52,6 +55,9 @@ PEPPER = b"pepper"
 NEW = Scope("new", "cli")
 GRANT = Grant("g1", "purchase", 5 * 10**9, 100, NOW, None, NOW)
 LIMIT = Limit("l1", "team", "red", "day", "credits", 10**9, True)
+ANOMALY = Anomaly(
+    "0123456789abcdef", "runs", "", "", "day", "spike", "up", NOW, NOW, NOW, False, 10**9, 0, 6.0, None, None
+)  # fmt: skip
 RERATE = Rerate("cost", 1, Selection(NOW.date(), NOW.date()), False, 0, 0, ())
 
 
@@ -146,6 +152,19 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
         lambda c: remove_limit(c, ACME, "l1", now=NOW),
         ACME,
         "l1",
+    ),
+    "anomaly.judge": (
+        (lambda c: keep_anomalies(c, ACME, [ANOMALY], now=NOW),),
+        lambda c: judge_anomaly(c, ACME, ANOMALY.id, "real", now=NOW),
+        ACME,
+        ANOMALY.id,
+    ),
+    "scenario.save": (NONE, lambda c: add_scenario(c, ACME, Scenario("s"), now=NOW), ACME, ""),
+    "scenario.delete": (
+        (lambda c: add_scenario(c, ACME, Scenario("s"), now=NOW),),
+        lambda c: delete_scenario(c, ACME, list_scenarios(c, ACME)[0].id, now=NOW),
+        ACME,
+        "",
     ),
     "person.add": (NONE, lambda c: _person(c), ACME, ""),
     "person.role": (

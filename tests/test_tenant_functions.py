@@ -23,6 +23,7 @@ from warehouse_fixtures import NOW
 from runs_analytics import control
 from runs_analytics.analytics import rerating
 from runs_analytics.control import (
+    anomalies,
     imports,
     invitations,
     keys,
@@ -32,12 +33,14 @@ from runs_analytics.control import (
     people,
     plans,
     rerates,
+    scenarios,
     segments,
     subscriptions,
 )
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.price_book import PriceVersion
+from runs_analytics.money.scenarios import Scenario
 from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
@@ -45,14 +48,14 @@ from runs_analytics.vocabulary import NANO
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
-    *("limit_id", "plan_id", "entry", "name", "key", "shown", "cancelled"),
+    *("limit_id", "anomaly_id", "plan_id", "scenario_id", "entry", "name", "key", "shown", "cancelled"),
 }
 """Parameters that name something of an account."""
 
 PLAIN = {
     *("zone", "currency", "subject", "before", "limit", "seq", "rows", "file_name", "rejects_path", "note"),
     *("undo_seq", "after_seq", "limit_rows", "limit_bytes", "up_to_seq", "email", "role", "member", "label"),
-    *("amount_nano", "first_seq", "last_seq", "held_nano", "before_number", "longest"),
+    *("verdict", "amount_nano", "first_seq", "last_seq", "held_nano", "before_number", "longest"),
 }
 """Parameters that name nothing, or someone who need not be there."""
 
@@ -63,6 +66,8 @@ MANAGING = {"owner", "admin"}
 MONEY = {*MANAGING, "finance"}
 
 ACTS: dict[str, tuple[str, Act]] = {
+    "anomalies.find_anomaly": ("anomaly", anomalies.find_anomaly),
+    "anomalies.judge_anomaly": ("anomaly", lambda c, s, v: anomalies.judge_anomaly(c, s, v, "real", now=NOW)),
     "imports.undo_import": ("import", lambda c, s, v: imports.undo_import(c, s, v, 10**9, now=NOW)),
     "imports.get_import": ("import", imports.get_import),
     "imports.find_import": ("file", imports.find_import),
@@ -98,6 +103,12 @@ ACTS: dict[str, tuple[str, Act]] = {
     "plans.subscribe": ("plan", lambda c, s, v: plans.subscribe(c, s, v, now=NOW)),
     "subscriptions.get_plan": ("plan", subscriptions.get_plan),
     "segments.list_segments": ("import", lambda c, s, v: segments.list_segments(c, s, import_id=v)),
+    "scenarios.find_scenario": ("scenario", scenarios.find_scenario),
+    "scenarios.change_scenario": (
+        "scenario",
+        lambda c, s, v: scenarios.change_scenario(c, s, v, Scenario("x"), now=NOW),
+    ),
+    "scenarios.delete_scenario": ("scenario", lambda c, s, v: scenarios.delete_scenario(c, s, v, now=NOW)),
     "rerates.lines_of": ("rerate", rerates.lines_of),
     "rerates.line_of_entry": ("correction", rerates.line_of_entry),
 }
@@ -108,6 +119,8 @@ CHANGES: dict[str, set[str]] = {
     **dict.fromkeys(("invitations.revoke_invitation", "invitations.reset_password"), MANAGING),
     **dict.fromkeys(("people.set_role", "people.remove_person", "keys.revoke_key"), MANAGING),
     **dict.fromkeys(("ledger.void_grant", "ledger.refund", "limits.remove_limit", "plans.subscribe"), MONEY),
+    "anomalies.judge_anomaly": MONEY,
+    **dict.fromkeys(("scenarios.change_scenario", "scenarios.delete_scenario"), MONEY),
 }
 """Those that change something, and the roles that may; who may ask the others is said by pages and operations."""
 
@@ -145,8 +158,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _add_what_pages_name(world: World, tenant: Tenant) -> None:
     stores, scope = world.stores, tenant.operator
+    CALLS["get_anomaly"](tenant)
     mapping = {"columns": {"id": tenant.name}}
     stores.control.write(lambda c: imports.save_mapping(c, scope, f"mapping-{tenant.name}", mapping, now=NOW))
+    scenario = Scenario(f"scenario of {tenant.name}")
+    stores.control.write(lambda c: scenarios.add_scenario(c, scope, scenario, now=NOW))
     for _ in range(40 if tenant.name == "basil" else 0):
         world.good("POST", "/v1/runs", tenant, json=CALLS["post_runs"](tenant).body)
     stores.apply_waiting()
@@ -169,6 +185,8 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
     with world.stores.control.read() as connection:
         (brought,) = imports.list_imports(connection, tenant.operator)
         entries = ledger_lines.entries(connection, tenant.operator, limit=1000)
+        (anomaly,) = anomalies.list_anomalies(connection, tenant.operator, NOW - 30 * _DAY, NOW)
+        saved = scenarios.list_scenarios(connection, tenant.operator)
     taken = [entry.refers_to for entry in entries if entry.kind == "refund"]
     usage = [entry.number for entry in entries if entry.kind == "usage" and entry.number not in taken]
     corrections = [entry.number for entry in entries if entry.kind == "correction"]
@@ -182,7 +200,9 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
         "key": tenant.credentials["key: read"].split("_")[1],
         "grant": f"grant-{name}-0001",
         "limit": f"limit-ana-{name}",
+        "anomaly": anomaly.id,
         "plan": f"plan-b-{name}",
+        "scenario": saved[0].id,
         "entry": usage[0],
         "entry about": taken[0] if taken else 0,
         "rerate": 1,

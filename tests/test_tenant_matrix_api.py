@@ -38,7 +38,16 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(
         ("get_usage", "get_usage_by", "get_usage_over_time", "list_members", "get_forecast"), READING
     ),
+    **dict.fromkeys(
+        ("get_patterns", "get_hours_of_week", "get_peak_hours", "get_concurrency", "get_seasonality"), READING
+    ),
+    **dict.fromkeys(("get_level_changes", "get_calendar"), READING),
+    "list_anomalies": READING,
+    "get_anomaly": LOOKING,
+    "put_verdict": MONEY,
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
+    **dict.fromkeys(("list_scenarios", "get_scenario", "get_scenario_result", "evaluate_scenario"), LOOKING),
+    **dict.fromkeys(("add_one_scenario", "put_scenario", "delete_scenario"), MONEY),
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from runs_analytics.api.access import check_access
+from runs_analytics.api.anomaly_routes import anomalies_router
 from runs_analytics.api.answers import Serving
 from runs_analytics.api.authorizations import authorizations_router
 from runs_analytics.api.credit_routes import credits_router
@@ -16,6 +17,7 @@ from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
+from runs_analytics.api.pattern_routes import patterns_router
 from runs_analytics.api.people_routes import people_router
 from runs_analytics.api.plan_routes import plans_router
 from runs_analytics.api.problems import install_handlers
@@ -23,6 +25,7 @@ from runs_analytics.api.rates import RateLimits
 from runs_analytics.api.run_routes import runs_list_router
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
+from runs_analytics.api.scenario_routes import scenarios_router
 from runs_analytics.api.usage_routes import usage_router
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 
@@ -30,6 +33,9 @@ _ROUTERS: Final = (
     usage_router,
     runs_list_router,
     forecasts_router,
+    patterns_router,
+    anomalies_router,
+    scenarios_router,
     credits_router,
     keys_router,
     plans_router,

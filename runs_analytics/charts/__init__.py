@@ -5,6 +5,8 @@ who cannot see it (`description`).
 """
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts.anomalies import Mark, anomalies_over_time
+from runs_analytics.charts.calendar import calendar
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
@@ -14,6 +16,7 @@ from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
 from runs_analytics.charts.ranked import ranked_bars
 from runs_analytics.charts.series import Grain, top_series
+from runs_analytics.charts.side_by_side import side_by_side
 from runs_analytics.charts.theme import (
     DARK,
     LIGHT,
@@ -24,6 +27,7 @@ from runs_analytics.charts.theme import (
     configured,
     status_colours,
 )
+from runs_analytics.charts.trend import rhythm, trend_over_time
 from runs_analytics.charts.units import (
     BYTES,
     CREDITS,
@@ -52,11 +56,14 @@ __all__ = [
     "TOKENS",
     "ChartTheme",
     "Grain",
+    "Mark",
     "Previous",
     "Unit",
     "alt_text",
+    "anomalies_over_time",
     "blank",
     "bytes_text",
+    "calendar",
     "colour_of",
     "configured",
     "distribution_boxes",
@@ -69,6 +76,9 @@ __all__ = [
     "money_unit",
     "over_time",
     "ranked_bars",
+    "side_by_side",
+    "rhythm",
     "status_colours",
     "top_series",
+    "trend_over_time",
 ]

@@ -21,12 +21,14 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("run_history", "Run history", ":material/list_alt:"),
         ("usage", "Usage", ":material/show_chart:"),
         ("patterns", "Patterns", ":material/calendar_view_week:"),
+        ("anomalies", "Anomalies", ":material/troubleshoot:"),
     ),
     "Money": (
         ("costs", "Costs", ":material/payments:"),
         ("credits", "Credits", ":material/account_balance_wallet:"),
         ("pricing", "Pricing", ":material/sell:"),
         ("forecast", "Forecast", ":material/trending_up:"),
+        ("what_if", "What-if", ":material/alt_route:"),
     ),
     "Control": (
         ("limits", "Limits", ":material/speed:"),
@@ -45,6 +47,7 @@ UNLISTED: Final = (("run", "Run", ":material/article:"),)
 NEEDS: Final[dict[str, Permission]] = {
     "Credits": "credits.read",
     "Pricing": "prices.read",
+    "What-if": "credits.read",
     "Limits": "limits.read",
     "Data": "imports.read",
     "Audit": "audit.read",

@@ -25,8 +25,8 @@ LONG_SEASONS = {24: (168, 1.5), 1: (52, 3.0), 7: (364, 3.0)}
 
 @dataclass(frozen=True)
 class Family:
-    """Forecasts of one family: name, `forecasts` (origins + 1, horizon), log of its error against the reference, and
-    `windows`, the horizons of back-test that it was compared over."""
+    """One family: name, `forecasts` (origins + 1, horizon) or the last row of them alone, log of its error against the
+    reference, and `windows`, the horizons of back-test that it was compared over."""
 
     name: str
     forecasts: Floats
@@ -39,8 +39,8 @@ class Trial:
     """The back-test that all families share.
 
     `origins`: (origins,), how many values came before; `actual`: (origins, horizon), nan after the end;
-    `weight`: the same
-    shape, 0 where there is no value; `step_weight`: (steps,); `floor`: the least value a forecast may have.
+    `weight`: the same shape, 0 where there is no value; `step_weight`: (steps,); `floor`: the least value that a
+    forecast may have; `ceiling`: (origins + 1, horizon), the largest one.
     """
 
     values: Floats
@@ -49,6 +49,7 @@ class Trial:
     weight: Floats
     step_weight: Floats
     floor: float
+    ceiling: Floats
 
     @property
     def ends(self) -> Indices:
@@ -70,7 +71,19 @@ def trial_of(values: Floats, horizon: int, season: int, most_origins: int = ORIG
     weight = 0.5 ** (HALF_LIVES_IN_HISTORY * (steps - origins) / steps)
     step_weight = 0.5 ** (HALF_LIVES_IN_HISTORY * (1 - np.arange(steps) / steps))
     floor = 0.0 if (values >= 0).all() else -np.inf
-    return Trial(values, origins, actual, weight[:, None] * known, step_weight, floor)
+    ceiling = _ceiling(values, np.append(origins, steps), horizon)
+    return Trial(values, origins, actual, weight[:, None] * known, step_weight, floor, ceiling)
+
+
+def _ceiling(values: Floats, ends: Indices, horizon: int) -> Floats:
+    """The largest value that a forecast from each end may have, shape (ends, horizon).
+
+    In as many steps as there were a series grows at most by the range it had: a trend on the scale of logarithms,
+    fitted to a few steps after a jump, would reach any number.
+    """
+    largest, least = np.maximum.accumulate(values)[ends - 1], np.minimum.accumulate(values)[ends - 1]
+    times = np.maximum(1.0, np.arange(1, horizon + 1) / ends[:, None])
+    return np.asarray(largest[:, None] + (largest - least)[:, None] * times)
 
 
 def seasons_for(steps: int, season: int) -> tuple[int, ...]:
@@ -94,10 +107,14 @@ class _Reference:
 
 
 class Field:
-    """Makes the families of one series; the first season made gives the reference of the errors."""
+    """Makes the families of one series; the first season made gives the reference of the errors.
 
-    def __init__(self, trial: Trial, season: int) -> None:
+    Families that know their `last` forecasts only take far less time: those at the origins have one row instead of all.
+    """
+
+    def __init__(self, trial: Trial, season: int, *, last: bool = False) -> None:
         self._trial = trial
+        self._kept = slice(-1, None) if last else slice(None)
         self._season = season
         self._scales = scales_for(trial.values)
         self._series = np.stack([scale.to(trial.values) for scale in self._scales], axis=1)
@@ -160,8 +177,9 @@ class Field:
         weights = np.exp(-SHARPNESS_WITHIN * (log_error - log_error.min()))
         chosen = np.flatnonzero(weights > LEAST_WEIGHT)
         weights = weights[chosen] / weights[chosen].sum()
-        whole = paths(smoothed, candidates.only(chosen), trial.ends, np.arange(1, self._horizon + 1))
-        forecasts = self._back(scale, whole) @ weights
+        steps, kept = np.arange(1, self._horizon + 1), self._kept
+        whole = paths(smoothed, candidates.only(chosen), trial.ends, steps, kept)
+        forecasts = np.minimum(self._back(scale, whole), trial.ceiling[kept, :, None]) @ weights
         cut = ERROR_CUTS[number % len(ERROR_CUTS)]
         name = f"smoothing, season {season}, {scale.name}, cut {cut:g}"
         return Family(name, forecasts, float(weights @ log_error[chosen]), self._windows(weight))
@@ -189,7 +207,7 @@ class Field:
         log_error = self._log_error(missed, self._reference.ahead, weight[:, at])
         weights = np.exp(-SHARPNESS_WITHIN * (log_error - log_error.min()))
         weights /= weights.sum()
-        combined = forecasts @ weights
+        combined = forecasts[self._kept] @ weights
         return [
             Family(
                 f"seasonal naive, season {season}",

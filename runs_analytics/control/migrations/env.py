@@ -3,6 +3,7 @@
 from alembic import context
 
 from runs_analytics.control import (  # noqa: F401
+    schema_anomalies,
     schema_audit,
     schema_counters,
     schema_forecasts,
@@ -10,6 +11,7 @@ from runs_analytics.control import (  # noqa: F401
     schema_people,
     schema_plans,
     schema_rerates,
+    schema_scenarios,
 )
 from runs_analytics.control.schema import metadata
 

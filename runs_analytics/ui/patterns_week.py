@@ -15,9 +15,10 @@ from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
 from runs_analytics.exports.document import Column
-from runs_analytics.ui import controls
+from runs_analytics.ui import controls, parts, tables
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.headlines import main_measure
 from runs_analytics.ui.measures import Measure, Number, measures
 from runs_analytics.ui.parts import Card
@@ -47,11 +48,27 @@ class Week:
     @property
     def title(self) -> str:
         """What a cell is: `Runs per hour`."""
-        return self.measure.title if self.measure.is_level else f"{self.measure.title} per hour"
+        return per_hour(self.measure)
 
     def text(self, amount: float | None) -> str:
         """An average in words."""
         return fmt.ABSENT if amount is None else self.unit.text(amount)
+
+
+def place(view: View) -> Shown:
+    """Place the whole part; what an export writes of it."""
+    shown = measure(view)
+    with st.skeleton(height=HEATMAP_PX):
+        found = week(view, shown)
+    st.markdown(sentence(view, found))
+    made = cards(view, found)
+    parts.cards(made)
+    with st.container(border=True):
+        parts.title_row(found.title, note=WEEK_NOTE)
+        heatmap(view, found)
+        cells = cells_table(view, found)
+        tables.switch(cells, "patterns_cells", view.ask.currency)
+    return Shown(made, (cells,))
 
 
 def measure(view: View) -> Measure:
@@ -64,13 +81,23 @@ def measure(view: View) -> Measure:
     return known[name]
 
 
+def per_hour(shown: Measure) -> str:
+    """What an hour of the week is: `Runs per hour`."""
+    return shown.title if shown.is_level else f"{shown.title} per hour"
+
+
+def name_of(shown: Measure) -> patterns.Measure:
+    """A measure as the questions name it."""
+    return cast(patterns.Measure, shown.name)
+
+
 def week(view: View, shown: Measure) -> Week:
     """The hours of the week of what is selected."""
-    name = cast(patterns.Measure, shown.name)
+    name = name_of(shown)
     cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
     found = patterns.rhythm(cells, name)
     drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
-    return Week(shown, name, _unit(shown, view.ask.currency), drawn, found)
+    return Week(shown, name, unit_of(shown, view.ask.currency), drawn, found)
 
 
 def sentence(view: View, shown: Week) -> str:
@@ -164,7 +191,8 @@ def _integer(value: Number | None) -> str:
     return fmt.integer(None if value is None else int(value))
 
 
-def _unit(shown: Measure, currency: str) -> Unit:
+def unit_of(shown: Measure, currency: str) -> Unit:
+    """The unit of a measure's average hour."""
     if shown.name == "error_rate":
         return RATE
     if shown.name == "duration":
