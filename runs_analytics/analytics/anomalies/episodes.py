@@ -91,7 +91,8 @@ def watch(
     size, busy = _usual_size(values, season)
     known = seasons_of(values if level else _eased(values, SMALL * size), seasons or (_NO_SEASON,))
     runs = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
-    certainty = np.ones(len(values)) if runs is None else np.sqrt(_against_usual(runs))
+    usual_runs = np.ones(len(values)) if runs is None else _usual_weights(runs)
+    certainty = np.ones(len(values)) if runs is None else np.sqrt(np.clip(runs / usual_runs, 0.01, 4))
     is_sparse = (busy < SPARSE) & (not level)
     factors = np.where(is_sparse | level, 1.0, np.maximum(np.exp(known.parts), _LEAST_FACTOR))
     flat = values - known.parts if level else _root(values / factors)
@@ -99,6 +100,8 @@ def watch(
     follower = Follower(season, judged_from, is_rooted=not level)
     doubt = known.doubt if level else known.doubt * reach / 2
     least = np.where(is_sparse, 1.0, LEAST_SPREAD) * reach
+    if level and runs is not None and not np.nanmax(np.abs(values), initial=0.0) > 1:
+        least = np.maximum(least, _least_of_shares(size, usual_runs))
     follower.follow(flat, factors, least, doubt, certainty)
     middle, spread = np.array(follower.levels), np.array(follower.spreads)
     expected, lower, upper = (
@@ -138,9 +141,15 @@ def _squared(values: Floats) -> Floats:
     return np.asarray(np.sign(values) * values**2, dtype=float)
 
 
-def _against_usual(weights: Floats) -> Floats:
-    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1).to_numpy()
-    return np.asarray(np.clip(np.nan_to_num(weights / np.maximum(usual_weight, 1.0), nan=1.0), 0, 4))
+def _usual_weights(weights: Floats) -> Floats:
+    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1)
+    return np.asarray(np.maximum(usual_weight.fill_null(1.0).to_numpy(), 1.0))
+
+
+def _least_of_shares(size: Floats, usual_weights: Floats) -> Floats:
+    """Spread of a share by chance alone (binomial) at each step, by the usual share and the runs behind it."""
+    share = np.clip(size, 1 / 500, 0.5)
+    return np.asarray(np.sqrt(share * (1 - share) / usual_weights))
 
 
 def _told(
