@@ -62,6 +62,16 @@ def listed(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tup
     return tuple(_listed(one, judgements) for one in both)
 
 
+def kept_ones(ask: Ask, stores: Stores, selection: Selection) -> tuple[Listed, ...]:
+    """Those that the server has kept, without looking for others; none where it keeps none."""
+    if not is_whole(ask, selection):
+        return ()
+    with stores.control.read() as connection:
+        kept = list_anomalies(connection, ask.scope, selection.start_at, selection.stop_at)
+        judgements = list_judgements(connection, ask.scope)
+    return tuple(_listed(one, judgements) for one in kept)
+
+
 def one_listed(ask: Ask, stores: Stores, anomaly_id: str, now: datetime) -> Listed:
     """One anomaly of the whole account.
 
