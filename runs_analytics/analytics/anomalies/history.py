@@ -145,14 +145,20 @@ def judge(
     return stores.control.write(act)
 
 
-def keep_found(ask: Ask, stores: Stores, now: datetime) -> int:
-    """Keep what is found of the whole account, of its last weeks once there is any; how many are new or changed."""
+def keep_found(ask: Ask, stores: Stores, now: datetime, *, is_again: bool = False) -> int:
+    """Keep what is found of the whole account; how many anomalies are new or changed.
+
+    Args:
+        ask: who keeps.
+        stores: where they are kept.
+        now: aware.
+        is_again: whether only the last weeks are looked at, as the others were before.
+    """
     whole = whole_account(ask, now)
+    if is_again:
+        whole = replace(whole, start=max(whole.start, whole.end - KEPT_AGAIN))
     with stores.control.read() as connection:
         kept = list_anomalies(connection, ask.scope, whole.start_at, whole.stop_at)
-    if kept:
-        whole = replace(whole, start=max(whole.start, whole.end - KEPT_AGAIN))
-        kept = tuple(one for one in kept if one.stop > whole.start_at)
     found = settled(anomalies(ask, whole, now), kept)
     known = {one.id: one for one in kept}
     news = [one for one in found if one.id not in known or _has_changed(one, known[one.id], now)]
