@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from page_fixtures import open_page, served, texts
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
@@ -23,7 +23,7 @@ PARTS = ("week", "compared", "calendar", "trend", "progress")
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    with served(tmp_path_factory.mktemp("patterns"), lambda stores: fill(stores, rows=1500)) as stores:
+    with served(tmp_path_factory.mktemp("patterns"), filled_data(tmp_path_factory, rows=1500)) as stores:
         yield Ask.of(stores, SCOPE)
 
 
