@@ -1,9 +1,10 @@
-"""`python -m benchmarks.planted --seed S`: how many planted events the product's detector finds, and whose they are.
+"""`python -m benchmarks.planted --seed S`: how many planted events a detector finds, and whose they are.
 
 1,000 spikes, drops, level shifts, slow leaks and dead hours, of random kind, size, place and dimension value, in usage
-series made of public ones (`benchmarks.planting`). Each account's whole series is judged by `episodes.watch`, and each
-episode's cause is ranked by `causes.rank` from what `watch` expected of each value: the code behind the pages. Every
-episode that is not the first of an event counts against precision. Events below three residual spreads are told apart.
+series made of public ones (`benchmarks.planting`). Each account's whole series is judged by `episodes.watch`, the code
+behind the pages (`--detector candidate`: by the one that may follow it), and each episode's cause is ranked by
+`causes.rank` from what was expected of each value. Every episode that is not the first of an event counts against
+precision. Events below three residual spreads are told apart.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,9 +22,13 @@ import polars as pl
 
 from benchmarks.planting import GRAINS, KINDS, Account, Event, accounts, series_of
 from benchmarks.report import Figure, figures_table
+from runs_analytics.analytics.anomalies import candidate
+from runs_analytics.analytics.anomalies import episodes as product
 from runs_analytics.analytics.anomalies.causes import rank
-from runs_analytics.analytics.anomalies.episodes import Episode, watch
+from runs_analytics.analytics.anomalies.episodes import Episode, Watched
 
+Watch = Callable[..., Watched]
+DETECTORS: Final = {"product": product.watch, "candidate": candidate.watch}
 LEAST_SIZE: Final = 3.0
 EVENTS: Final = 1000
 
@@ -56,29 +61,32 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--as-published", action="store_true", help="leave the public series' own events in, counted as false"
     )
+    parser.add_argument("--detector", choices=list(DETECTORS), default="product")
     given = parser.parse_args(arguments)
     if not given.data.is_dir():
         raise SystemExit(f"There is no folder {given.data}; name one with --data.")
     for seed in given.seed:
-        found = outcomes(given.data, seed, given.events, clean=not given.as_published)
+        found = outcomes(
+            given.data, seed, given.events, DETECTORS[given.detector], clean=not given.as_published
+        )
         print(f"seed {seed}\n{figures_table(figures(found))}\n\n{table(found)}")
     return 0
 
 
-def outcomes(data: Path, seed: int, events: int, *, clean: bool = True) -> Outcomes:
+def outcomes(data: Path, seed: int, events: int, watch: Watch, *, clean: bool = True) -> Outcomes:
     """Judge accounts with so many events, half of them in each grain."""
     rng = np.random.default_rng(seed)
     judged: list[Outcome] = []
     false: list[str] = []
     for grain in GRAINS:
         for account in accounts(grain, series_of(grain, data), events // len(GRAINS), rng, clean=clean):
-            told, extra = judge(account)
+            told, extra = judge(account, watch)
             judged += told
             false += [grain.name] * extra
     return Outcomes(tuple(judged), tuple(false))
 
 
-def judge(account: Account) -> tuple[list[Outcome], int]:
+def judge(account: Account, watch: Watch) -> tuple[list[Outcome], int]:
     """The outcome of each event of an account, and the number of episodes that are no event's first."""
     episodes = watch(account.whole, seasons=account.grain.seasons).episodes
     found: list[Outcome] = []
@@ -92,7 +100,7 @@ def judge(account: Account) -> tuple[list[Outcome], int]:
         named = False
         if theirs:
             used.add(theirs[0])
-            named = _is_named(account, event, episodes[theirs[0]])
+            named = _is_named(account, event, episodes[theirs[0]], watch)
         found.append(Outcome(account.grain.name, event, bool(theirs), named))
     return found, len(episodes) - len(used)
 
@@ -105,7 +113,7 @@ def _matches(event: Event, episode: Episode, slack: int) -> bool:
     return is_up == (event.direction > 0) and episode.first_step < stop and episode.stop_step > event.start
 
 
-def _is_named(account: Account, event: Event, episode: Episode) -> bool:
+def _is_named(account: Account, event: Event, episode: Episode, watch: Watch) -> bool:
     steps = slice(episode.first_step, episode.stop_step)
     rows = []
     for dimension, value, series in account.parts():

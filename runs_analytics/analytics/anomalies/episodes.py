@@ -1,8 +1,8 @@
 """Episodes: each event in a series told once, from its first unusual step to its last.
 
-What returns with the season is known from the rounds before (`usual.py`) and taken out: as a factor where values add
-up, as a difference where they are means or rates. What is left is followed step by step (`following.py`), on the
-scale of square roots, on which the chance of counts is everywhere alike.
+Each step is held against what is usual there (`usual.py`). Sums of the differences over several lengths are each held
+against how far such sums strayed before, so that one step far off, some hours a little off and a slow leak over days
+are all seen, in noise of any kind.
 """
 
 from __future__ import annotations
@@ -14,30 +14,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.following import ACCEPT_ROUNDS, Follower, Span
-from runs_analytics.analytics.anomalies.usual import seasons_of
+from runs_analytics.analytics.anomalies.usual import ACCEPT_ROUNDS, usual
 
 Floats = NDArray[np.float64]
 Kind = Literal["spike", "drop", "rise", "fall", "leak", "dead"]
 
-JUDGED_ROUNDS: Final = 3
-"""Rounds of the shortest season before the first step that is judged."""
-
-SPARSE: Final = 0.5
-"""Where fewer steps than this part have usage, one usual run is no event, and no season is known."""
-
-BAND: Final = 3.0
-"""Half the width of the expected band, in spreads."""
-
-LEAST_SPREAD: Final = 0.025
-"""Part of the usual size that is within what is usual, however regular a series is."""
-
-SMALL: Final = 0.1
-"""Values below this part of the usual size differ little from zero."""
-
-_SIZE_ROUNDS: Final = 28
-_LEAST_FACTOR: Final = 0.05
-_NO_SEASON: Final = 7
+THRESHOLD: Final = 5.0
+"""An event: a sum of differences so many times its own spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +37,7 @@ class Episode:
 
     expected: float
     severity: float
-    """Largest distance from what was expected, in the usual distances of values from their slow level."""
+    """Largest difference, in spreads of such differences before."""
 
     kind: Kind
     is_open: bool
@@ -69,6 +52,16 @@ class Watched:
     lower: Floats
     upper: Floats
     episodes: tuple[Episode, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Steps of one direction, as found."""
+
+    first: int
+    stop: int
+    sign: int
+    severity: float
 
 
 def watch(
@@ -86,51 +79,25 @@ def watch(
     if len(values) < 2:
         nothing = np.full(len(values), np.nan)
         return Watched(nothing, nothing, nothing, ())
-    season = seasons[0] if seasons else _NO_SEASON
-    judged_from = max(JUDGED_ROUNDS * season, *seasons, 1)
-    size, busy = _usual_size(values, season)
-    known = seasons_of(values if level else _eased(values, SMALL * size), seasons or (_NO_SEASON,))
-    runs = None if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
-    usual_runs = np.ones(len(values)) if runs is None else _usual_weights(runs)
-    certainty = np.ones(len(values)) if runs is None else np.sqrt(np.clip(runs / usual_runs, 0.01, 4))
-    is_sparse = (busy < SPARSE) & (not level)
-    factors = np.where(is_sparse | level, 1.0, np.maximum(np.exp(known.parts), _LEAST_FACTOR))
-    flat = values - known.parts if level else _root(values / factors)
-    reach = size if level else np.sqrt(size / busy)
-    follower = Follower(season, judged_from, is_rooted=not level)
-    doubt = known.doubt if level else known.doubt * reach / 2
-    least = np.where(is_sparse, 1.0, LEAST_SPREAD) * reach
-    if level and runs is not None and not np.nanmax(np.abs(values), initial=0.0) > 1:
-        least = np.maximum(least, _least_of_shares(size, usual_runs))
-    follower.follow(flat, factors, least, doubt, certainty)
-    middle, spread = np.array(follower.levels), np.array(follower.spreads)
+    eased = values if level else _root(values)
+    judged = 2 * (seasons[0] if seasons else 7)
+    found = usual(eased, seasons)
+    spread = np.maximum(found.spread, _least_spread(eased))
+    differences = np.nan_to_num((eased - found.expected) / spread)
+    if weights is not None:
+        differences = differences * np.sqrt(_against_usual(np.asarray(weights, dtype=float)))
+    spans = _spans(differences, seasons[0] if seasons else 7, judged)
+    known = np.arange(len(values)) >= judged
+    back = (lambda scale: scale) if level else _squared
     expected, lower, upper = (
-        np.where(
-            np.arange(len(values)) >= judged_from,
-            scale + known.parts if level else factors * _squared(scale),
-            np.nan,
-        )
-        for scale in (middle, middle - BAND * spread, middle + BAND * spread)
+        np.where(known, back(found.expected + width * spread), np.nan) for width in (0, -THRESHOLD, THRESHOLD)
     )
-    distances = np.nan_to_num((flat - middle) / spread)
-    shares = runs if level and runs is not None else np.ones(len(values))
-    told = [_told(each, values, expected, distances, shares, season, level=level) for each in follower.spans]
+    weighted = np.ones(len(values)) if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
+    lasting = ACCEPT_ROUNDS * (seasons[0] if seasons else 7)
+    told = [
+        _told(span, values, expected, differences, weighted, level=level, lasting=lasting) for span in spans
+    ]
     return Watched(expected, lower, upper, tuple(told))
-
-
-def _usual_size(values: Floats, season: int) -> tuple[Floats, Floats]:
-    """Mean size of the last weeks before each step (steps,), never zero, and the share of them that are not zero."""
-    sizes = pl.Series(np.abs(values)).fill_nan(None)
-    past = pl.DataFrame({"mean": sizes, "busy": (sizes != 0).cast(pl.Float64)}).select(
-        pl.all().rolling_mean(_SIZE_ROUNDS * season, min_samples=1).shift(1).forward_fill().backward_fill()
-    )
-    mean, busy = (past[name].fill_null(0.0).to_numpy() for name in ("mean", "busy"))
-    return np.maximum(mean, 1e-9), np.maximum(busy, 1e-3)
-
-
-def _eased(values: Floats, small: Floats) -> Floats:
-    """Logarithms, straight around zero: what multiplies adds up, and nothing is endlessly far from zero."""
-    return np.asarray(np.arcsinh(values / (2 * small)) + np.log(small))
 
 
 def _root(values: Floats) -> Floats:
@@ -138,54 +105,138 @@ def _root(values: Floats) -> Floats:
 
 
 def _squared(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * values**2, dtype=float)
+    return np.asarray(np.sign(values) * values**2)
 
 
-def _usual_weights(weights: Floats) -> Floats:
-    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1)
-    return np.asarray(np.maximum(usual_weight.fill_null(1.0).to_numpy(), 1.0))
+def _least_spread(eased: Floats) -> Floats:
+    """Least spread at each step: a twentieth of the usual size, half of the usual size where most are zero."""
+    sizes = pl.Series(np.nan_to_num(np.abs(eased))).to_frame("size")
+    past = sizes.select(
+        mean=(pl.col("size").cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
+        share=((pl.col("size") > 0).cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
+    )
+    mean, share = past["mean"].to_numpy(), past["share"].to_numpy()
+    usual_size = mean / np.maximum(share, 1e-9)
+    return np.asarray(np.maximum(np.where(share < 0.5, 0.5, 0.05) * usual_size, 1e-9))
 
 
-def _least_of_shares(size: Floats, usual_weights: Floats) -> Floats:
-    """Spread of a share by chance alone (binomial) at each step, by the usual share and the runs behind it."""
-    share = np.clip(size, 1 / 500, 0.5)
-    return np.asarray(np.sqrt(share * (1 - share) / usual_weights))
+def _against_usual(weights: Floats) -> Floats:
+    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1).to_numpy()
+    return np.asarray(np.clip(np.nan_to_num(weights / np.maximum(usual_weight, 1.0), nan=1.0), 0, 4))
+
+
+def _lengths(shortest: int) -> tuple[int, ...]:
+    return (1, max(2, shortest // 8), max(3, shortest // 3), shortest, 2 * shortest + shortest // 2)
+
+
+def _spans(differences: Floats, shortest: int, judged: int) -> list[_Span]:
+    sums = np.concatenate([[0.0], np.cumsum(np.clip(differences, -12, 12))])
+    spreads = {length: _past_spread(sums, length, shortest) for length in _lengths(shortest)}
+    loudest = np.zeros(len(differences))
+    for length, spread in spreads.items():
+        moved = _moving(sums, length) / spread
+        loudest = np.where(np.abs(moved) > np.abs(loudest), moved, loudest)
+    spans: list[_Span] = []
+    free = judged
+    for step in np.flatnonzero(np.abs(loudest) >= THRESHOLD).tolist():
+        if step < free:
+            continue
+        span = _span_at(step, free, differences, sums, spreads, shortest)
+        if span is None:
+            continue
+        if spans and spans[-1].sign == span.sign and span.first - spans[-1].stop <= shortest // 4:
+            last = spans.pop()
+            span = _Span(last.first, span.stop, span.sign, max(last.severity, span.severity))
+        spans.append(span)
+        free = span.stop
+    return spans
+
+
+def _moving(sums: Floats, length: int) -> Floats:
+    """Sum of the last `length` differences at each step."""
+    return np.asarray(sums[1:] - sums[np.maximum(np.arange(len(sums) - 1) + 1 - length, 0)])
+
+
+def _past_spread(sums: Floats, length: int, shortest: int) -> Floats:
+    """How far sums of a length strayed in the steps before each: the middle or the outer part, whichever is wider."""
+    sizes = pl.Series(np.abs(_moving(sums, length)))
+    window = 28 * shortest
+    middle = sizes.rolling_quantile(0.5, window_size=window, min_samples=1).shift(1).fill_null(0.0)
+    outer = sizes.rolling_quantile(0.9, window_size=window, min_samples=1).shift(1).fill_null(0.0)
+    found = np.maximum(middle.to_numpy() * 1.4826, outer.to_numpy() / 1.645)
+    return np.asarray(np.maximum(found, 0.7 * np.sqrt(length)))
+
+
+def _span_at(
+    step: int,
+    free: int,
+    differences: Floats,
+    sums: Floats,
+    spreads: dict[int, Floats],
+    shortest: int,
+) -> _Span | None:
+    """The event that is loud at a step, of steps from `free` on."""
+    found = {
+        length: (sums[step + 1] - sums[max(free, step + 1 - length)]) / spread[step]
+        for length, spread in spreads.items()
+    }
+    length = max(found, key=lambda each: abs(found[each]))
+    severity = found[length]
+    if abs(severity) < THRESHOLD:
+        return None
+    sign = 1 if severity > 0 else -1
+    start = max(free, step + 1 - length)
+    run = sign * sums[start : step + 1]
+    first = start + int(np.argmin(run))
+    calm, last, at = max(2, shortest // 8), step, step + 1
+    while at < len(differences) and at - last <= calm:
+        if sign * differences[at] >= 1:
+            last = at
+        at += 1
+    peak = max(
+        (sign * (sums[place + 1] - sums[max(first, place + 1 - each)]) / spread[place], place)
+        for each, spread in spreads.items()
+        for place in range(step, last + 1)
+    )
+    return _Span(first, last + 1, sign, max(peak[0], abs(severity)))
 
 
 def _told(
-    span: Span,
+    span: _Span,
     values: Floats,
     expected: Floats,
-    distances: Floats,
-    shares: Floats,
-    season: int,
+    differences: Floats,
+    weights: Floats,
     *,
     level: bool,
+    lasting: int,
 ) -> Episode:
     steps = slice(span.first, span.stop)
-    actual, guess, part = values[steps], expected[steps], shares[steps]
+    actual, guess = values[steps], expected[steps]
     known = ~np.isnan(actual) & ~np.isnan(guess)
-    counted = np.where(known, part, 0.0) / (max(float(part[known].sum()), 1e-12) if level else 1.0)
+    weighing = weights[steps][known] if level else np.ones(int(known.sum()))
+    share = weighing / max(float(weighing.sum()), 1e-12) if level else weighing
+    peak = span.first + int(np.argmax(span.sign * differences[steps]))
     return Episode(
         span.first,
         span.stop,
-        span.first + int(np.argmax(span.sign * distances[steps])),
-        float((np.nan_to_num(actual) * counted).sum()),
-        float((np.nan_to_num(guess) * counted).sum()),
+        peak,
+        float((actual[known] * share).sum()),
+        float((guess[known] * share).sum()),
         float(span.severity),
-        _kind(span, distances[steps], actual[known], guess[known], season),
+        _kind(span, differences[steps], actual, guess, lasting),
         span.stop >= len(values),
     )
 
 
-def _kind(span: Span, distances: Floats, actual: Floats, expected: Floats, season: int) -> Kind:
-    """A change of some rounds of the season stays; it is a leak when it grew more than it jumped."""
-    if span.sign < 0 and len(actual) and np.mean(actual == 0) > 0.7 and expected.mean() > 0:
+def _kind(span: _Span, differences: Floats, actual: Floats, expected: Floats, lasting: int) -> Kind:
+    """A change of at least `lasting` steps stays; it is a leak when it grew more than it jumped."""
+    if span.sign < 0 and np.nanmean(actual == 0) > 0.7 and np.nanmean(expected) > 0:
         return "dead"
-    if span.stop - span.first < ACCEPT_ROUNDS * season:
+    if span.stop - span.first < lasting:
         return "spike" if span.sign > 0 else "drop"
-    third = len(distances) // 3
-    early, late = np.median(distances[:third]), np.median(distances[-third:])
+    third = len(differences) // 3
+    early, late = span.sign * np.median(differences[:third]), span.sign * np.median(differences[-third:])
     if span.sign > 0 and early < late / 2:
         return "leak"
     return "rise" if span.sign > 0 else "fall"

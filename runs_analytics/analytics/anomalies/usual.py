@@ -1,88 +1,115 @@
-"""The seasons of a series, known at each step from the steps before it.
+"""What a series usually is, step by step, known from its past alone: a level, seasons and how far values stray.
 
-The season of a step is the median, over the last rounds, of how far the same step of the round lay from the mean of the
-round around it. Where a longer season holds a shorter one, both are known and weighted by how well each of them foresaw
-the last rounds: the hours of the day after days, those of the week after weeks.
+Exponential smoothing in error-correction form with a bounded error, so that what is unusual hardly moves what is
+usual (robust Holt-Winters smoothing: Gelper, Fried and Croux, 2010). A season that holds a shorter one also has a
+part for each whole round of the shorter one: the day of the week is known after a day, each of its hours only
+after weeks.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-ROUNDS: Final = 8
-"""Rounds of a season whose median counts."""
+LEVEL_ROUNDS: Final = 2.0
+"""Rounds of the shortest season in which the level forgets."""
 
-SURE_ROUNDS: Final = 4
-"""Rounds after which a season is known; before, what it says against the others counts as doubt."""
+SEASON_VISITS: Final = 8.0
+"""Visits of a phase in which its part of a season forgets."""
 
-_SHARPNESS: Final = 4
-"""How much more the season that foresaw better counts."""
+BOUND: Final = 2.0
+"""An error moves what is usual by at most so many spreads."""
+
+SPREAD_STEPS: Final = 300.0
+LARGEST_SPREADS: Final = 4.0
+"""One error widens the spread by at most so many."""
+
+ACCEPT_ROUNDS: Final = 2
+"""After so many whole rounds of the shortest season on one side, the new level is the usual one."""
+
+FROZEN: Final = 0.25
+"""How much slower the level moves while the values stay on one side of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seasons:
-    """What the seasons add to the level at each step (steps,), and how much of it is doubt."""
+class Usual:
+    """Expectation and spread (steps,) of each value by those before it, and where a new level was accepted."""
 
-    parts: Floats
-    doubt: Floats
+    expected: Floats
+    spread: Floats
+    accepted: tuple[int, ...]
 
 
-def seasons_of(values: Floats, lengths: tuple[int, ...]) -> Seasons:
-    """The seasons of values (steps,), NaN where nothing is known, on a scale on which they add up.
+@dataclass(slots=True)
+class _Part:
+    """A part of the expectation that returns: each phase lasts `length` steps, and there are `phases` of them."""
+
+    length: int
+    phases: int
+    values: list[float] = field(default_factory=list)
+    visits: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.values = [0.0] * self.phases
+        self.visits = [0] * self.phases
+
+
+def usual(values: Floats, seasons: tuple[int, ...]) -> Usual:
+    """Follow a series of values (steps,), NaN where nothing is known.
 
     Args:
-        values: the series.
-        lengths: of its seasons in steps, shortest first.
+        values: on a scale on which seasons add up.
+        seasons: lengths in steps, shortest first.
     """
-    steps = len(values)
-    parts, doubt = np.zeros(steps), np.zeros(steps)
-    error: Floats | None = None
-    for length in lengths:
-        found = _season(values, length)
-        known = ~np.isnan(found)
-        if error is None:
-            parts, error = np.where(known, found, 0.0), _errors(values - np.nan_to_num(found), lengths[0])
+    shortest = seasons[0] if seasons else max(len(values) // 8, 7)
+    parts = _parts(seasons)
+    level, spread, push, pushed = 0.0, 0.0, 0.0, 0
+    expected, spreads, errors = [float("nan")] * len(values), [float("nan")] * len(values), []
+    accepted: list[int] = []
+    seen = 0
+    level_gain, spread_gain = 1 / (LEVEL_ROUNDS * shortest), 1 / SPREAD_STEPS
+    for step, value in enumerate(values.tolist()):
+        phases = [(part, step // part.length % part.phases) for part in parts]
+        guess = level + sum(part.values[phase] for part, phase in phases)
+        expected[step], spreads[step] = guess, spread
+        if value != value:
+            errors.append(0.0)
             continue
-        its_error = _errors(values - found, lengths[0])
-        weight = error**_SHARPNESS / (error**_SHARPNESS + its_error**_SHARPNESS + 1e-300)
-        weight = np.where(known, np.nan_to_num(weight), 0.0)
-        sure = np.arange(steps) >= SURE_ROUNDS * length
-        doubt = np.where(known & ~sure, np.abs(np.nan_to_num(found) - parts), doubt)
-        parts = parts + weight * (np.nan_to_num(found) - parts)
-    return Seasons(parts, doubt)
+        if not seen:
+            level = value
+        error = value - guess if seen else 0.0
+        seen += 1
+        size = abs(error)
+        bound = BOUND * spread if seen > shortest else size
+        bounded = error if size <= bound else (bound if error > 0 else -bound)
+        errors.append(error)
+        slower = FROZEN if abs(push) > 1 else 1.0
+        level += max(level_gain, 1 / seen) * bounded * slower
+        for part, phase in phases:
+            visits = part.visits[phase] // part.length
+            part.visits[phase] += 1
+            part.values[phase] += bounded * slower * max(1 / SEASON_VISITS, 1 / (visits + 2)) / part.length
+        widened = min(size, LARGEST_SPREADS * spread) if seen > shortest else size
+        spread += max(spread_gain, 1 / seen) * (1.2533 * widened - spread)
+        sided = max(-3.0, min(3.0, error / spread)) if spread > 0 else 0.0
+        push += (sided - push) / shortest
+        pushed = pushed + 1 if abs(push) > 1 else 0
+        if pushed >= ACCEPT_ROUNDS * shortest:
+            level += float(np.median(errors[-ACCEPT_ROUNDS * shortest :]))
+            push, pushed = 0.0, 0
+            accepted.append(step)
+    return Usual(np.array(expected), np.array(spreads), tuple(accepted))
 
 
-def _season(values: Floats, length: int) -> Floats:
-    """Median of the last rounds at each step (steps,), NaN in the first ones."""
-    away = values - _around(values, length)
-    steps = len(values)
-    rounds = np.full((min(ROUNDS, max((steps - 1) // length, 1)), steps), np.nan)
-    for row in range(len(rounds)):
-        lag = (row + 1) * length
-        if lag < steps:
-            rounds[row, lag:] = away[:-lag]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice encountered")
-        return np.asarray(np.nanmedian(rounds, axis=0))
-
-
-def _around(values: Floats, length: int) -> Floats:
-    """Median of the round around each step (steps,): known half a round later."""
-    known = pl.Series(values).fill_nan(None)
-    trailing = known.rolling_median(length, min_samples=length // 2 + 1)
-    return trailing.shift(-(length // 2)).fill_null(np.nan).to_numpy()
-
-
-def _errors(level: Floats, shortest: int) -> Floats:
-    """How far the level strayed from a slow one over the last rounds (steps,): what a season leaves unforeseen."""
-    known = pl.Series(level).fill_nan(None)
-    slow = known.rolling_mean(7 * shortest, min_samples=shortest).shift(1)
-    return (known - slow).abs().rolling_mean(14 * shortest, min_samples=shortest).shift(1).to_numpy()
+def _parts(seasons: tuple[int, ...]) -> list[_Part]:
+    parts = [_Part(1, season) for season in seasons]
+    for shorter, longer in pairwise(seasons):
+        if longer % shorter == 0:
+            parts.append(_Part(shorter, longer // shorter))
+    return parts
