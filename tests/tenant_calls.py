@@ -255,6 +255,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "list_ledger": lambda t: Call(query={"cursor": _cursor(t, "/v1/ledger", {})}),
     "refund": lambda t: _once(t, entries=[_newest_entry(t)]),
     "list_keys": lambda t: _going_on(t, "/v1/keys", _new_key),
+    "get_key": lambda t: Call({"prefix": _new_key(t)}),
     "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
     "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
     "list_people": lambda t: _going_on(t, "/v1/people", _new_person),
@@ -273,6 +274,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     ),
     "revoke_invitation": lambda t: Call({"invitation": _new_invitation(t)}),
     "list_plans": lambda t: _going_on(t, "/v1/plans", _other_plan),
+    "get_plan": lambda t: Call({"plan_id": f"plan-a-{t.name}"}),
     "put_plan": lambda t: replace(
         _once(t, name=f"Plan of {t.name}", window="month", allowance="5"), path={"plan_id": t.fresh("plan")}
     ),

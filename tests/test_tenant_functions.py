@@ -79,6 +79,7 @@ ACTS: dict[str, tuple[str, Act]] = {
         "person",
         lambda c, s, v: invitations.reset_password(c, s, v, NOW, pepper=b"p" * 32)[0],
     ),
+    "keys.get_key": ("key", keys.get_key),
     "keys.revoke_key": ("key", lambda c, s, v: keys.revoke_key(c, s, v, NOW)),
     "ledger.void_grant": ("grant", lambda c, s, v: ledger.void_grant(c, s, v, now=NOW)),
     "ledger.refund": ("entry", lambda c, s, v: ledger.refund(c, s, [v], now=NOW)),

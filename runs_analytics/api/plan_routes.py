@@ -28,7 +28,8 @@ from runs_analytics.api.answers import (
 from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
-from runs_analytics.control import plans
+from runs_analytics.api.tags import IfMatch, require_match, shown
+from runs_analytics.control import plans, subscriptions
 from runs_analytics.control.schema import microseconds
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
 from runs_analytics.control.writer import Connection
@@ -149,27 +150,47 @@ def plans_router(serving: Serving) -> APIRouter:
 
         def ask() -> Any:
             found = accounting.plans(stores, scope)
-            shown, cursor = page_of(
+            some, cursor = page_of(
                 serving.runtime, scope, "list_plans", query, found, lambda one: (one.plan.id,)
             )
-            return {"plans": [_plan(one) for one in shown], "next_cursor": cursor}
+            return {"plans": [_plan(one) for one in some], "next_cursor": cursor}
 
         return answer(await run(ask))
 
+    @router.get(
+        "/v1/plans/{plan_id}",
+        **described("A plan's newest version, with the tag that the next may ask for", shape(**_PLAN)),
+    )
+    async def get_plan(request: Request, plan_id: PlanId) -> Response:
+        def ask() -> dict[str, Any]:
+            with stores.control.read() as connection:
+                return _plan(subscriptions.get_plan(connection, asker(request), plan_id))
+
+        return shown(await run(ask))
+
     @router.put(
         "/v1/plans/{plan_id}",
-        **described("Write a plan, or its next version; accounts stay on theirs", shape(**_PLAN), acts=True),
+        **described(
+            "Write a plan, or its next version; accounts stay on theirs",
+            shape(**_PLAN),
+            acts=True,
+            matches=True,
+        ),
     )
-    async def put_plan(request: Request, plan_id: PlanId, body: PlanTerms, key: IdempotencyKey) -> Response:
+    async def put_plan(
+        request: Request, plan_id: PlanId, body: PlanTerms, key: IdempotencyKey, if_match: IfMatch = ""
+    ) -> Response:
         scope, now = asker(request), serving.runtime.clock()
         with understood():
             plan = body.plan(plan_id)
 
         def act(connection: Connection) -> dict[str, Any]:
+            newest = (one for one in subscriptions.list_plans(connection, scope) if one.plan.id == plan_id)
+            require_match(if_match, next(map(_plan, newest), None))
             return _plan(plans.put_plan(connection, scope, plan, now=now))
 
         content = {"act": "PUT /v1/plans", "plan": plan_id, **body.model_dump()}
-        return await act_once(serving, request, key, content, act)
+        return await act_once(serving, request, key, content, act, is_tagged=True)
 
     @router.get(
         "/v1/subscription", **described("The plan that the account is on", shape(subscription=_SUBSCRIPTION))
