@@ -199,11 +199,10 @@ def get_key(connection: sa.Connection, scope: Scope, prefix: str) -> ApiKey:
     Raises:
         NotFound: when the account has no such key.
     """
-    query = sa.select(api_keys).where(api_keys.c.account == scope.account, api_keys.c.prefix == prefix)
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        raise _unknown(scope, prefix)
-    return _shown(row)
+    for key in list_keys(connection, scope):
+        if key.prefix == prefix:
+            return key
+    raise _unknown(scope, prefix)
 
 
 def list_keys(connection: sa.Connection, scope: Scope) -> tuple[ApiKey, ...]:
