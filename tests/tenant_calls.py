@@ -28,12 +28,12 @@ NAMING: Final = frozenset(
         ("header", "Idempotency-Key"),
         *(("body", name) for name in ("id", "parent_id", "project", "team", "member", "service", "feature")),
         *(("body", name) for name in ("agent", "model", "source", "plan", "entries", "value")),
-        ("body", "email"),
+        *(("body", name) for name in ("email", "tag", "version", "preview")),
     }
 )
 """Inputs that name something of an account, by where they stand."""
 
-FOUND_IN_BODIES: Final = frozenset({"plan", "entries"})
+FOUND_IN_BODIES: Final = frozenset({"plan", "entries", "version", "preview"})
 """Fields of bodies that name what must be there; the others may name something new."""
 
 MAKING: Final = frozenset({"put_limit", "put_plan"})
@@ -52,7 +52,7 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("amount", "hard", "thresholds", "forecast_percent", "valid_from")),
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
-        ("body", "ceiling"),
+        *(("body", name) for name in ("ceiling", "book", "from", "to", "includes_imported")),
         ("header", "If-Match"),
     }
 )
@@ -202,6 +202,26 @@ def _newest_version(tenant: Tenant) -> int:
     return max(version["version"] for version in versions)
 
 
+def _dearer(tenant: Tenant) -> dict[str, Any]:
+    """A question about all runs of the account by a new version, whose price nothing had before."""
+    made = prices(tenant)
+    made["prices"][0]["components"][0]["price"] = f"0.{tenant.fresh('price').rpartition('-')[2]}"
+    header = {"Idempotency-Key": tenant.fresh("once")}
+    version = tenant.world.good("POST", "/v1/prices/credits", tenant, json=made, headers=header)["version"]
+    filters = {name: [tenant.named(name)] for name in _DIMENSIONS} | {"tag": [f"tag={tenant.named('tag')}"]}
+    return {"book": "credits", "version": version, **RANGE, **filters}
+
+
+def _previewed(tenant: Tenant) -> dict[str, Any]:
+    question = _dearer(tenant)
+    preview = tenant.world.good("POST", "/v1/rerates/preview", tenant, json=question)["preview"]
+    return question | {"preview": preview}
+
+
+def _posted(tenant: Tenant) -> None:
+    tenant.world.good("POST", "/v1/rerates", tenant, json=_previewed(tenant))
+
+
 def _other_plan(tenant: Tenant) -> str:
     present = tenant.world.good("GET", "/v1/subscription", tenant)["subscription"]["plan"]["id"]
     return f"plan-{'b' if present == f'plan-a-{tenant.name}' else 'a'}-{tenant.name}"
@@ -280,6 +300,10 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     ),
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
+    "preview_plan": lambda t: Call(body={"plan": _other_plan(t)}),
+    "list_rerates": lambda t: _going_on(t, "/v1/rerates", _posted),
+    "preview_rerate": lambda t: Call(body=_dearer(t)),
+    "post_rerate": lambda t: Call(body=_previewed(t)),
     "get_prices": lambda t: replace(
         _going_on(t, "/v1/prices/credits", _new_version), path={"book": "credits"}
     ),

@@ -97,6 +97,10 @@ ACTS: dict[str, tuple[str, Act]] = {
     "people.set_role": ("person", lambda c, s, v: people.set_role(c, s, v, "analyst", NOW)),
     "people.remove_person": ("person", lambda c, s, v: people.remove_person(c, s, v, NOW)),
     "plans.subscribe": ("plan", lambda c, s, v: plans.subscribe(c, s, v, now=NOW)),
+    "plans.rehearse_subscription": (
+        "plan",
+        lambda c, s, v: plans.rehearse_subscription(c, s, v, now=NOW),
+    ),
     "subscriptions.get_plan": ("plan", subscriptions.get_plan),
     "segments.list_segments": ("import", lambda c, s, v: segments.list_segments(c, s, import_id=v)),
     "rerates.lines_of": ("rerate", rerates.lines_of),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Path, Request, Response
@@ -54,6 +55,12 @@ _PLAN: Final[dict[str, Any]] = {
     "top_up": nullable(shape(threshold=AMOUNT, amount=AMOUNT, ceiling=AMOUNT)),
 }
 _SUBSCRIPTION: Final = nullable(shape(version=INTEGER, plan=shape(**_PLAN), starts_at=MOMENT, next_at=MOMENT))
+_CHANGE: Final[dict[str, Any]] = {
+    "subscription": _SUBSCRIPTION,
+    "given": AMOUNT,
+    "taken": AMOUNT,
+    "price": AMOUNT,
+}
 _VERSION: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["version", "valid_from", "credit_rate", "prices"],
@@ -207,7 +214,7 @@ def plans_router(serving: Serving) -> APIRouter:
         "/v1/subscription",
         **described(
             "Put the account on the newest version of a plan, at once",
-            shape(subscription=_SUBSCRIPTION, given=AMOUNT, taken=AMOUNT, price=AMOUNT),
+            shape(**_CHANGE),
             acts=True,
         ),
     )
@@ -215,18 +222,51 @@ def plans_router(serving: Serving) -> APIRouter:
         scope, now = asker(request), serving.runtime.clock()
 
         def act(connection: Connection) -> dict[str, Any]:
-            change = plans.subscribe(connection, scope, body.plan, now=now)
-            return {
-                "subscription": _subscription(change.subscription),
-                "given": amount(change.given_nano),
-                "taken": amount(change.taken_nano),
-                "price": amount(change.price_nano),
-            }
+            return _change(plans.subscribe(connection, scope, body.plan, now=now))
 
         return await act_once(serving, request, key, {"act": "POST /v1/subscription", "plan": body.plan}, act)
 
+    _add_rehearsal(router, serving)
     _add_prices(router, serving)
     return router
+
+
+def _add_rehearsal(router: APIRouter, serving: Serving) -> None:
+    @router.post(
+        "/v1/subscription/preview",
+        **described(
+            "What a change of plan would bring, line by line; nothing is changed",
+            shape(
+                **_CHANGE,
+                overage=shape(credits=AMOUNT, price=AMOUNT),
+                balance=shape(before=AMOUNT, after=AMOUNT),
+                entries=list_of(shape(kind=TEXT, grant=nullable(TEXT), amount=AMOUNT, note=TEXT)),
+            ),
+            acts=True,
+        ),
+    )
+    async def preview_plan(request: Request, body: PlanChange) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
+        job = serving.runtime.control.submit(
+            lambda c: plans.rehearse_subscription(c, scope, body.plan, now=now)
+        )
+        with understood():
+            found = await asyncio.wrap_future(job)
+        entries = [
+            {"kind": one.kind, "grant": one.grant_id, "amount": amount(one.amount_nano), "note": one.note}
+            for one in found.entries
+        ]
+        return answer(
+            {
+                **_change(found.change),
+                "overage": {
+                    "credits": amount(found.overage_nano),
+                    "price": amount(found.overage_money_nano),
+                },
+                "balance": {"before": amount(found.before_nano), "after": amount(found.after_nano)},
+                "entries": entries,
+            }
+        )
 
 
 def _add_prices(router: APIRouter, serving: Serving) -> None:
@@ -290,6 +330,15 @@ def _add_prices(router: APIRouter, serving: Serving) -> None:
 
         content = {"act": "POST /v1/prices", "book": book, "version": version.to_json()}
         return await act_once(serving, request, key, content, act, status=201)
+
+
+def _change(change: plans.Change) -> dict[str, Any]:
+    return {
+        "subscription": _subscription(change.subscription),
+        "given": amount(change.given_nano),
+        "taken": amount(change.taken_nano),
+        "price": amount(change.price_nano),
+    }
 
 
 def _subscription(found: Subscription) -> dict[str, Any]:
