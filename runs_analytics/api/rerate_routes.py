@@ -106,16 +106,11 @@ def rerates_router(serving: Serving) -> APIRouter:
     async def list_rerates(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
         scope = asker(request)
 
-        def ask() -> Any:
-            found = pricing.rerates(runtime.stores, scope)
-            shown, cursor = page_of(
-                runtime, scope, "list_rerates", query, found, lambda pair: (-pair[0].number,)
-            )
-            zone = Ask.of(runtime.stores, scope).zone
-            rows = [_stored(one, [line.line for line in lines], zone) for one, lines in shown]
-            return {"rerates": rows, "next_cursor": cursor}
-
-        return answer(await run(ask))
+        found = await run(lambda: pricing.rerates(runtime.stores, scope))
+        zone = Ask.of(runtime.stores, scope).zone
+        shown, cursor = page_of(runtime, scope, "list_rerates", query, found, lambda one: (-one[0].number,))
+        rows = [_stored(one, [line.line for line in lines], zone) for one, lines in shown]
+        return answer({"rerates": rows, "next_cursor": cursor})
 
     @router.post(
         "/v1/rerates/preview",
