@@ -56,3 +56,4 @@ bench-accuracy: dev compiled  ## how right forecasts and bands are on public dat
 	$(PIP) -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.accuracy --peers
 	$(BIN)/python -m benchmarks.breach
+	$(BIN)/python -m benchmarks.forecast_speed

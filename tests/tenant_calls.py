@@ -53,6 +53,7 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
         *(("body", name) for name in ("ceiling", "book", "from", "to", "includes_imported")),
+        *(("body", name) for name in ("selection", "changes")),
         ("header", "If-Match"),
     }
 )
@@ -227,6 +228,15 @@ def _other_plan(tenant: Tenant) -> str:
     return f"plan-{'b' if present == f'plan-a-{tenant.name}' else 'a'}-{tenant.name}"
 
 
+def _scenario(tenant: Tenant) -> dict[str, Any]:
+    where = {"member": [tenant.named("member")]}
+    changes = [
+        {"kind": "growth", "percent": "10", "where": where},
+        {"kind": "plan", "plan": _other_plan(tenant)},
+    ]
+    return {"name": f"scenario of {tenant.name}", "selection": {"period": ["30d"]}, "changes": changes}
+
+
 def _new_key(tenant: Tenant) -> str:
     body = {"label": f"of {tenant.name}", "scopes": ["read"]}
     return str(tenant.world.good("POST", "/v1/keys", tenant, json=body)["prefix"])
@@ -266,6 +276,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_limit_outlooks": lambda t: Call(),
     "get_run_out": lambda t: Call(),
     "get_kept_forecasts": lambda t: Call(query={"measure": "credits"}),
+    "evaluate_scenario": lambda t: Call(body=_scenario(t)),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),

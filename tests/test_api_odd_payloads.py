@@ -59,6 +59,7 @@ TAKERS: Final = {
         {"valid_from": "2027-01-01T00:00:00Z", "prices": [], "credit_rate": "1"},
         "credit_rate",
     ),
+    "evaluate_scenario": Taker("POST", "scenarios/evaluate", {"name": "odd"}, "name"),
     "create_key": Taker("POST", "keys", {"label": "odd", "scopes": ["read"]}, "label"),
 }
 

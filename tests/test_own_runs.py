@@ -12,10 +12,12 @@ from typing import Any
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
+from warehouse_fixtures import NOW
 
 import runs_analytics
 from runs_analytics.analytics import history, usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.concurrency import concurrency_by_value
 from runs_analytics.analytics.log_totals import whole_log
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
@@ -52,6 +54,7 @@ def rows(found: Any) -> pl.DataFrame:
         lambda a, s: history.quarter_hours(a, s),
         lambda a, s: history.page(a, s, 1, rows=500),
         lambda a, s: history.bounds(a, s),
+        lambda a, s: concurrency_by_value(a, s, "service", NOW),
     ],
 )
 def test_a_member_gets_what_the_filter_by_their_name_gives(

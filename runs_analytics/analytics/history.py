@@ -312,6 +312,16 @@ def selected_batches(
     yield from ask.warehouse.batches(query, parts or [params], rows, facts="run_rows")
 
 
+def is_selected(selection: Selection) -> pl.Expr:
+    """Whether a run of a frame with `local_day` is selected."""
+    found = pl.col("local_day").is_between(selection.start, selection.end)
+    for dimension, values in selection.filters:
+        found &= pl.col(dimension).is_in(values)
+    for tag in selection.tags:
+        found &= pl.col("tags").list.contains(tag)
+    return found
+
+
 def _export_parts(counts: pl.DataFrame, runs: int) -> Iterator[dict[str, Any]]:
     """Stretches of quarter-hours, newest first, of about so many runs each, as query parameters."""
     numbered = counts.with_columns(((pl.col("runs").cum_sum() - 1) // runs).alias("part"))

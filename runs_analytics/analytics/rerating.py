@@ -278,7 +278,7 @@ def _batches(ask: Ask, selection: Selection, read: Selection, upto_seq: int) -> 
         known = frame.drop("quarter_hour").with_columns(
             local_day(frame, ask.zone), pl.col("started_at").cast(pl.Datetime("us"))
         )
-        yield known.with_columns(_is_in(selection).alias("is_selected"))
+        yield known.with_columns(history.is_selected(selection).alias("is_selected"))
 
 
 def _first(ask: Ask, selection: Selection, wanted: pl.Expr) -> pl.DataFrame:
@@ -319,17 +319,7 @@ def _steps(
 
 def _covered(one: StoredRerate) -> pl.Expr:
     """Whether a run was part of a re-rate."""
-    return (pl.col("seq") <= one.upto_seq) & _is_in(one.selection)
-
-
-def _is_in(selection: Selection) -> pl.Expr:
-    """Whether a run is selected."""
-    found = pl.col("local_day").is_between(selection.start, selection.end)
-    for dimension, values in selection.filters:
-        found &= pl.col(dimension).is_in(values)
-    for tag in selection.tags:
-        found &= pl.col("tags").list.contains(tag)
-    return found
+    return (pl.col("seq") <= one.upto_seq) & history.is_selected(one.selection)
 
 
 def _cells(rated: pl.DataFrame, posted: _Posted) -> Iterator[tuple[Any, ...]]:

@@ -30,6 +30,7 @@ ACCESS: Final[dict[str, Permission]] = {
     "get_limit_outlooks": "credits.read",
     "get_run_out": "credits.read",
     "get_kept_forecasts": "credits.read",
+    "evaluate_scenario": "credits.read",
     "export_runs": "runs.export",
     "list_members": "runs.read",
     "get_balance": "credits.read",

@@ -24,6 +24,7 @@ from runs_analytics.api.rerate_routes import rerates_router
 from runs_analytics.api.run_routes import runs_list_router
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
+from runs_analytics.api.scenario_routes import scenarios_router
 from runs_analytics.api.usage_routes import usage_router
 from runs_analytics.ingest.bodies import MAX_BODY_BYTES
 
@@ -31,6 +32,7 @@ _ROUTERS: Final = (
     usage_router,
     runs_list_router,
     forecasts_router,
+    scenarios_router,
     credits_router,
     keys_router,
     plans_router,

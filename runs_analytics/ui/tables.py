@@ -19,6 +19,9 @@ _ROW_PX: Final = 35
 _MOST_ROWS: Final = 12
 """Rows shown before the table scrolls."""
 
+_DRAWN: Final = {"credits": 1.0, "money": 1.0, "percent": 100.0, "duration_us": 1e-6, "bytes": 1e-3}
+"""What amounts of a kind are multiplied with for the browser, which gets them as floats."""
+
 
 @dataclass(frozen=True)
 class ShownTable:
@@ -71,10 +74,8 @@ class ShownTable:
 
     def _display(self) -> pl.DataFrame:
         """The rows as the browser draws them: floats for decimals, per cent, seconds."""
-        factor = {"percent": 100.0, "duration_us": 1e-6, "bytes": 1e-3}
-        number = ("credits", "money", "percent", "duration_us", "bytes")
         return self.frame.select(
-            pl.col(c.name).cast(pl.Float64) * factor.get(c.kind, 1.0) if c.kind in number else pl.col(c.name)
+            pl.col(c.name).cast(pl.Float64) * _DRAWN[c.kind] if c.kind in _DRAWN else pl.col(c.name)
             for c in self.columns
         )
 
@@ -127,6 +128,7 @@ def _with_totals(
     row: dict[str, Any] = {columns[0].name: TOTAL}
     for column in columns[1:]:
         total = totals.get(column.name)
-        factor = 100.0 if column.kind == "percent" else 1.0
-        row[column.name] = float(total) * factor if isinstance(total, Decimal | float) else total
+        if isinstance(total, Decimal | float | int) and column.kind in _DRAWN:
+            total = float(total) * _DRAWN[column.kind]
+        row[column.name] = total
     return pl.concat([pl.DataFrame([row], schema=shown.schema), shown])

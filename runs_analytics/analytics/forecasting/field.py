@@ -113,7 +113,9 @@ class Field:
         return made + [family for season in seasons if season > 1 for family in self._naive(season)]
 
     def _back(self, scale: Scale, values: Floats) -> Floats:
-        return np.maximum(scale.back(values), self._trial.floor)
+        """The values themselves from a scale, made in place."""
+        found = scale.back(values)
+        return np.maximum(found, self._trial.floor, out=found)
 
     def _smoothed(self, season: int) -> list[Family]:
         trial = self._trial
@@ -135,14 +137,15 @@ class Field:
         if not weight.any():
             return None
         at = self._compared - 1
-        rough = self._back(scale, paths(smoothed, candidates, trial.ends, self._compared)[:-1])
-        missed = np.abs(rough - np.nan_to_num(trial.actual[:, at])[:, None])
+        missed = self._back(scale, paths(smoothed, candidates, trial.ends, self._compared)[:-1])
+        missed -= np.nan_to_num(trial.actual[:, at])[:, :, None]
+        np.abs(missed, out=missed)
         columns = np.flatnonzero(smoothed.grid.family == number)
         ahead = np.abs(self._back(scale, smoothed.ahead[:, columns]) - trial.values[:, None])
         if self._reference is None:
             tiny = float(np.mean(np.abs(trial.values))) * 1e-6 + 1e-12
             self._reference = _Reference(
-                np.quantile(missed, 0.25, axis=1), np.quantile(ahead, 0.25, axis=1), tiny
+                np.quantile(missed, 0.25, axis=2), np.quantile(ahead, 0.25, axis=1), tiny
             )
         log_error = self._log_error(missed, self._reference.ahead, weight[:, at])
         step_weight = trial.step_weight * (np.arange(len(trial.values)) >= smoothed.first)
@@ -158,7 +161,7 @@ class Field:
         chosen = np.flatnonzero(weights > LEAST_WEIGHT)
         weights = weights[chosen] / weights[chosen].sum()
         whole = paths(smoothed, candidates.only(chosen), trial.ends, np.arange(1, self._horizon + 1))
-        forecasts = np.einsum("k,okh->oh", weights, self._back(scale, whole))
+        forecasts = self._back(scale, whole) @ weights
         cut = ERROR_CUTS[number % len(ERROR_CUTS)]
         name = f"smoothing, season {season}, {scale.name}, cut {cut:g}"
         return Family(name, forecasts, float(weights @ log_error[chosen]), self._windows(weight))
@@ -177,16 +180,16 @@ class Field:
             sums = np.where(there, trial.values[np.maximum(at, 0)], 0.0).sum(axis=1)
             if cycles == 1 or len(trial.values) >= (cycles + 1) * season:
                 means.append(sums / np.maximum(there.sum(axis=1), 1))
-        forecasts = np.stack(means, axis=1)
+        forecasts = np.stack(means, axis=2)
         weight = trial.weight * (trial.origins >= season)[:, None]
         if not weight.any() or self._reference is None:
             return []
         at = self._compared - 1
-        missed = np.abs(forecasts[:-1][:, :, at] - np.nan_to_num(trial.actual[:, at])[:, None])
+        missed = np.abs(forecasts[:-1][:, at] - np.nan_to_num(trial.actual[:, at])[:, :, None])
         log_error = self._log_error(missed, self._reference.ahead, weight[:, at])
         weights = np.exp(-SHARPNESS_WITHIN * (log_error - log_error.min()))
         weights /= weights.sum()
-        combined = np.einsum("k,okh->oh", weights, forecasts)
+        combined = forecasts @ weights
         return [
             Family(
                 f"seasonal naive, season {season}",
@@ -199,7 +202,7 @@ class Field:
     def _log_error(self, missed: Floats, reference: Floats, weight: Floats) -> Floats:
         tiny = self._reference.tiny if self._reference else 1e-12
         return _relative(
-            np.einsum("okh,oh->k", missed, weight),
+            weight.ravel() @ missed.reshape(weight.size, -1),
             float((reference * weight).sum()),
             float(weight.sum()),
             tiny,

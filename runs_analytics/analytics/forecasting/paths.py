@@ -85,13 +85,21 @@ def candidates_of(
 
 
 def paths(smoothed: Smoothed, candidates: Candidates, ends: Indices, steps: Indices) -> Floats:
-    """Forecasts (origins + 1, candidates, steps) on the smoothed scale, `steps` counting from 1 after each end."""
+    """Forecasts (origins + 1, steps, candidates) on the smoothed scale, `steps` counting from 1 after each end.
+
+    Candidates, of which there are most, lie side by side in memory, and sums are made in place.
+    """
     at = steps - 1
-    level = smoothed.levels[:, candidates.column, None]
-    mean, slope = candidates.mean[:, :, None], candidates.slope[:, :, None]
-    out = mean + (level - mean) * candidates.stay[:, at] + slope * candidates.grow[:, at]
+    mean, slope = candidates.mean[:, None], candidates.slope[:, None]
+    stay, grow = candidates.stay.T[at], candidates.grow.T[at]
+    out = (smoothed.levels[:, None, candidates.column] - mean) * stay
+    out += mean
+    if grow.any():
+        out += slope * grow
     if smoothed.season > 1:
+        # Whole rows of neighbouring columns first: picking single columns from the states is five times as slow.
+        first, last = int(candidates.column.min()), int(candidates.column.max())
         phase = (ends[:, None] + at) % smoothed.season
-        for place, phases in enumerate(phase):
-            out[place] += smoothed.seasons[place][phases][:, candidates.column].T
-    return out
+        rows = smoothed.seasons[:, :, first : last + 1][np.arange(len(ends))[:, None], phase]
+        out += np.take(rows, candidates.column - first, axis=2)
+    return np.asarray(out)

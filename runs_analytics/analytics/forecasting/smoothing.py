@@ -12,6 +12,7 @@ moments come for free: they are the rolling origins of the back-test.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,7 @@ class Grid:
     season_gain: Floats
 
 
+@cache
 def grid_of(scales: int, seasonal: bool) -> Grid:
     """The grid over a number of scales; without a season no column has a season gain."""
     season_gains = SEASON_GAINS if seasonal else (0.0,)
@@ -138,7 +140,7 @@ def smooth(series: Floats, season: int, origins: Indices, cycles: int = FIRST_CY
         spread = (
             spread + SPREAD_GAIN * (np.minimum(np.abs(error), LARGEST_ERROR_SPREADS * spread) - spread) + TINY
         )
-        error = np.clip(error, -limit, limit)
+        error = np.minimum(np.maximum(error, -limit), limit)
         level = level + grid.level_gain * error
         trend = trend + grid.trend_gain * error
         row += grid.season_gain * error

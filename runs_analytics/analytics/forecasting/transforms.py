@@ -15,7 +15,7 @@ LARGEST_LOG = 700.0
 
 @dataclass(frozen=True)
 class Scale:
-    """A name, the way there (`to`) and the way back (`back`), both element by element."""
+    """A name, the way there (`to`), and the way back (`back`), which is made in place."""
 
     name: str
     to: Callable[[Floats], Floats]
@@ -23,11 +23,13 @@ class Scale:
 
 
 def _exp(values: Floats) -> Floats:
-    return np.exp(np.minimum(values, LARGEST_LOG))
+    np.minimum(values, LARGEST_LOG, out=values)
+    return np.asarray(np.exp(values, out=values))
 
 
 def _square(values: Floats) -> Floats:
-    return np.maximum(values, 0.0) ** 2
+    np.maximum(values, 0.0, out=values)
+    return np.asarray(np.multiply(values, values, out=values))
 
 
 AS_IS = Scale("as it is", lambda values: values, lambda values: values)

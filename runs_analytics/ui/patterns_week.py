@@ -15,9 +15,10 @@ from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
 from runs_analytics.exports.document import Column
-from runs_analytics.ui import controls
+from runs_analytics.ui import controls, parts, tables
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.headlines import main_measure
 from runs_analytics.ui.measures import Measure, Number, measures
 from runs_analytics.ui.parts import Card
@@ -52,6 +53,22 @@ class Week:
     def text(self, amount: float | None) -> str:
         """An average in words."""
         return fmt.ABSENT if amount is None else self.unit.text(amount)
+
+
+def place(view: View) -> Shown:
+    """Place the whole part; what an export writes of it."""
+    shown = measure(view)
+    with st.skeleton(height=HEATMAP_PX):
+        found = week(view, shown)
+    st.markdown(sentence(view, found))
+    made = cards(view, found)
+    parts.cards(made)
+    with st.container(border=True):
+        parts.title_row(found.title, note=WEEK_NOTE)
+        heatmap(view, found)
+        cells = cells_table(view, found)
+        tables.switch(cells, "patterns_cells", view.ask.currency)
+    return Shown(made, (cells,))
 
 
 def measure(view: View) -> Measure:
