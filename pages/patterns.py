@@ -1,9 +1,10 @@
 """When usage comes: hours of the week, peaks, concurrency, seasons, changes of level, and the calendar."""
 
-from runs_analytics.ui import controls, exporting, patterns_progress, patterns_week
+from runs_analytics.ui import controls, exporting, patterns_progress, patterns_trend, patterns_week
 
 PARTS = {
     "week": ("Hours of the week", patterns_week.place),
+    "trend": ("Trend and rhythm", patterns_trend.place),
     "progress": ("In progress", patterns_progress.place),
 }
 

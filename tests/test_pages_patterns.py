@@ -15,7 +15,7 @@ from runs_analytics.selection import Selection
 
 AUTUMN = {"from_": "2026-09-01", "to": "2026-11-15"}
 SELECTED = Selection(date(2026, 9, 1), date(2026, 11, 15), "Europe/Berlin")
-PARTS = ("week", "progress")
+PARTS = ("week", "trend", "progress")
 
 
 @pytest.fixture(scope="module")

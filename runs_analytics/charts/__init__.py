@@ -24,6 +24,7 @@ from runs_analytics.charts.theme import (
     configured,
     status_colours,
 )
+from runs_analytics.charts.trend import rhythm, trend_over_time
 from runs_analytics.charts.units import (
     BYTES,
     CREDITS,
@@ -69,6 +70,8 @@ __all__ = [
     "money_unit",
     "over_time",
     "ranked_bars",
+    "rhythm",
     "status_colours",
     "top_series",
+    "trend_over_time",
 ]

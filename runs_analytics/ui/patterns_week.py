@@ -81,9 +81,14 @@ def measure(view: View) -> Measure:
     return known[name]
 
 
+def name_of(shown: Measure) -> patterns.Measure:
+    """A measure as the questions name it."""
+    return cast(patterns.Measure, shown.name)
+
+
 def week(view: View, shown: Measure) -> Week:
     """The hours of the week of what is selected."""
-    name = cast(patterns.Measure, shown.name)
+    name = name_of(shown)
     cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
     found = patterns.rhythm(cells, name)
     drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
