@@ -159,7 +159,7 @@ def _going_on(tenant: Tenant, path: str, make: Callable[[Tenant], object]) -> Ca
 
 
 def _new_version(tenant: Tenant) -> None:
-    call = _once(tenant, **prices(tenant))
+    call = _new_prices(tenant)
     tenant.world.good("POST", "/v1/prices/credits", tenant, json=call.body, headers=call.header)
 
 
@@ -203,24 +203,36 @@ def _newest_version(tenant: Tenant) -> int:
     return max(version["version"] for version in versions)
 
 
-def _dearer(tenant: Tenant) -> dict[str, Any]:
-    """A question about all runs of the account by a new version, whose price nothing had before."""
+def _new_prices(tenant: Tenant) -> Call:
+    """A version whose price nothing had before."""
     made = prices(tenant)
     made["prices"][0]["components"][0]["price"] = f"0.{tenant.fresh('price').rpartition('-')[2]}"
-    header = {"Idempotency-Key": tenant.fresh("once")}
-    version = tenant.world.good("POST", "/v1/prices/credits", tenant, json=made, headers=header)["version"]
+    return replace(_once(tenant, **made), path={"book": "credits"})
+
+
+def _rerating(tenant: Tenant) -> dict[str, Any]:
+    """A question about runs of the account by its newest prices."""
     filters = {name: [tenant.named(name)] for name in _DIMENSIONS} | {"tag": [f"tag={tenant.named('tag')}"]}
-    return {"book": "credits", "version": version, **RANGE, **filters}
+    return {"book": "credits", "version": _newest_version(tenant), **RANGE, **filters}
 
 
-def _previewed(tenant: Tenant) -> dict[str, Any]:
-    question = _dearer(tenant)
-    preview = tenant.world.good("POST", "/v1/rerates/preview", tenant, json=question)["preview"]
-    return question | {"preview": preview}
+def _rerated(tenant: Tenant) -> dict[str, Any]:
+    """A re-rate by the newest prices that is posted, as it was asked for."""
+    good = tenant.world.good
+    posted = good("GET", "/v1/rerates", tenant, params={"limit": 1})["rerates"]
+    if not posted:
+        _new_version(tenant)
+    question = _rerating(tenant)
+    if posted and posted[0]["version"] == question["version"]:
+        return question | {"preview": posted[0]["preview"]}
+    question |= {"preview": good("POST", "/v1/rerates/preview", tenant, json=question)["preview"]}
+    good("POST", "/v1/rerates", tenant, json=question)
+    return question
 
 
-def _posted(tenant: Tenant) -> None:
-    tenant.world.good("POST", "/v1/rerates", tenant, json=_previewed(tenant))
+def _one_more_rerate(tenant: Tenant) -> None:
+    _new_version(tenant)
+    _rerated(tenant)
 
 
 def _other_plan(tenant: Tenant) -> str:
@@ -312,14 +324,14 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
     "preview_plan": lambda t: Call(body={"plan": _other_plan(t)}),
-    "list_rerates": lambda t: _going_on(t, "/v1/rerates", _posted),
-    "preview_rerate": lambda t: Call(body=_dearer(t)),
-    "post_rerate": lambda t: Call(body=_previewed(t)),
+    "list_rerates": lambda t: _going_on(t, "/v1/rerates", _one_more_rerate),
+    "preview_rerate": lambda t: Call(body=_rerating(t)),
+    "post_rerate": lambda t: Call(body=_rerated(t)),
     "get_prices": lambda t: replace(
         _going_on(t, "/v1/prices/credits", _new_version), path={"book": "credits"}
     ),
     "get_price_version": lambda t: Call({"book": "credits", "version": _newest_version(t)}),
-    "add_price_version": lambda t: replace(_once(t, **prices(t)), path={"book": "credits"}),
+    "add_price_version": _new_prices,
 }
 """A good request of an account's own about its own things; what it changes, it made before."""
 

@@ -121,6 +121,8 @@ def test_a_rerate_posts_what_its_preview_shows(api: Api) -> None:
     kept = stored(api)
     again = api.act("POST", "rerates", question | {"preview": shown["preview"]})
     assert (again.status_code, again.json(), stored(api)) == (200, done.json(), kept)
+    other = api.act("POST", "rerates", question | {"preview": shown["preview"], "project": ["app"]})
+    assert (other.status_code, stored(api)) == (409, kept)
 
 
 def test_what_would_be_something_else_by_now_is_not_posted(api: Api) -> None:

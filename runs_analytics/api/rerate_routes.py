@@ -150,10 +150,11 @@ def _found(serving: Serving, request: Request, asked: RerateQuestion) -> Preview
 
 def _posted(serving: Serving, request: Request, agreed: Agreed) -> dict[str, Any]:
     stores, scope = serving.runtime.stores, asker(request)
-    zone = Ask.of(stores, scope).zone
+    ask = Ask.of(stores, scope)
+    wanted = _question(agreed, agreed.selection(ask, serving.runtime.clock))
     for one, lines in pricing.rerates(stores, scope):
-        if one.id == agreed.preview:
-            return _stored(one, [line.line for line in lines], zone)
+        if (one.id, _question(one, one.selection)) == (agreed.preview, wanted):
+            return _stored(one, [line.line for line in lines], ask.zone)
     found = _found(serving, request, agreed)
     if found.rerate.id != agreed.preview:
         raise Conflict(
@@ -161,7 +162,20 @@ def _posted(serving: Serving, request: Request, agreed: Agreed) -> dict[str, Any
             field="preview",
             value=agreed.preview,
         )
-    return _stored(rerating.confirm(stores, scope, found), found.rerate.lines, zone)
+    return _stored(rerating.confirm(stores, scope, found), found.rerate.lines, ask.zone)
+
+
+def _question(asked: Agreed | StoredRerate, selection: Selection) -> tuple[object, ...]:
+    """What a re-rate is about, whatever zone its selection was read in."""
+    days = selection.start, selection.end
+    return (
+        asked.book,
+        asked.version,
+        asked.includes_imported,
+        *days,
+        selection.filters,
+        selection.tags,
+    )
 
 
 def _shown(found: Preview) -> dict[str, Any]:
