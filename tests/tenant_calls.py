@@ -22,7 +22,7 @@ from runs_analytics.control.people import add_membership, add_person
 NAMING: Final = frozenset(
     {
         *(("path", name) for name in ("run_id", "grant_id", "limit_id", "prefix", "version")),
-        *(("path", name) for name in ("plan_id", "person", "invitation")),
+        *(("path", name) for name in ("plan_id", "person", "invitation", "scenario_id")),
         *(("query", name) for name in ("project", "team", "member", "service", "feature", "agent", "model")),
         *(("query", name) for name in ("source", "tag", "cursor")),
         ("header", "Idempotency-Key"),
@@ -249,6 +249,12 @@ def _scenario(tenant: Tenant) -> dict[str, Any]:
     return {"name": f"scenario of {tenant.name}", "selection": {"period": ["30d"]}, "changes": changes}
 
 
+def _new_scenario(tenant: Tenant) -> str:
+    call = CALLS["add_one_scenario"](tenant)
+    made = tenant.world.good("POST", "/v1/scenarios", tenant, json=call.body, headers=call.header)
+    return str(made["id"])
+
+
 def _new_key(tenant: Tenant) -> str:
     body = {"label": f"of {tenant.name}", "scopes": ["read"]}
     return str(tenant.world.good("POST", "/v1/keys", tenant, json=body)["prefix"])
@@ -288,7 +294,13 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_limit_outlooks": lambda t: Call(),
     "get_run_out": lambda t: Call(),
     "get_kept_forecasts": lambda t: Call(query={"measure": "credits"}),
+    "list_scenarios": lambda t: _going_on(t, "/v1/scenarios", _new_scenario),
+    "get_scenario": lambda t: Call({"scenario_id": _new_scenario(t)}),
+    "get_scenario_result": lambda t: Call({"scenario_id": _new_scenario(t)}),
     "evaluate_scenario": lambda t: Call(body=_scenario(t)),
+    "add_one_scenario": lambda t: _once(t, **_scenario(t)),
+    "put_scenario": lambda t: Call({"scenario_id": _new_scenario(t)}, body=_scenario(t)),
+    "delete_scenario": lambda t: Call({"scenario_id": _new_scenario(t)}),
     "export_runs": lambda t: _filtered(t, subject="runs"),
     "get_balance": lambda t: Call(),
     "list_grants": lambda t: Call(query={"cursor": _cursor(t, "/v1/grants", {})}),

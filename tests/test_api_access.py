@@ -36,6 +36,7 @@ BODIES: dict[str, Any] = {
     "add_price_version": {"valid_from": "2027-01-01T00:00:00Z", "prices": []},
     "create_key": {"label": "made", "scopes": ["read"]},
     "put_plan": {"name": "Made", "window": "month", "allowance": "5"},
+    **{name: {"name": "Made"} for name in ("add_one_scenario", "put_scenario", "evaluate_scenario")},
     "set_role": {"role": "analyst"},
     "invite": {"email": "new@x.org", "role": "analyst"},
 }
@@ -52,6 +53,7 @@ FILLED = {
     "{plan_id}": "basic",
     "{person}": "nobody@x.org",
     "{invitation}": "inv_000000000000",
+    "{scenario_id}": "scenario_000000000000",
 }
 
 

@@ -60,6 +60,8 @@ TAKERS: Final = {
         "credit_rate",
     ),
     "evaluate_scenario": Taker("POST", "scenarios/evaluate", {"name": "odd"}, "name"),
+    "add_one_scenario": Taker("POST", "scenarios", {"name": "odd"}, "name"),
+    "put_scenario": Taker("PUT", "scenarios/odd", {"name": "odd"}, "name"),
     "create_key": Taker("POST", "keys", {"label": "odd", "scopes": ["read"]}, "label"),
 }
 
@@ -175,6 +177,7 @@ def test_a_body_of_another_kind_is_refused(served_api: Api, name: str) -> None:
 def test_odd_bodies_left_nothing_behind(served_api: Api) -> None:
     assert served_api.act("GET", "ledger").json()["entries"] == []
     assert served_api.act("GET", "limits").json()["limits"] == []
+    assert served_api.act("GET", "scenarios").json()["scenarios"] == []
     assert "odd" not in served_api.act("GET", "keys").text
     assert served_api.request("GET", "runs/odd").status_code == 404
     assert served_api.act("GET", "authorizations/odd").status_code == 404

@@ -36,6 +36,7 @@ from runs_analytics.control.people import (
 from runs_analytics.control.plans import put_plan, subscribe
 from runs_analytics.control.prices import append_price_version
 from runs_analytics.control.rerates import Rerate, post_rerate
+from runs_analytics.control.scenarios import add_scenario, delete_scenario, list_scenarios
 from runs_analytics.control.sessions import end_sessions_of, start_session
 from runs_analytics.control.store import ControlStore
 from runs_analytics.control.writer import Connection
@@ -43,6 +44,7 @@ from runs_analytics.errors import Conflict
 from runs_analytics.money.grants import Grant
 from runs_analytics.money.limits import Limit
 from runs_analytics.money.plans import Plan
+from runs_analytics.money.scenarios import Scenario
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 
@@ -146,6 +148,13 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
         lambda c: remove_limit(c, ACME, "l1", now=NOW),
         ACME,
         "l1",
+    ),
+    "scenario.save": (NONE, lambda c: add_scenario(c, ACME, Scenario("s"), now=NOW), ACME, ""),
+    "scenario.delete": (
+        (lambda c: add_scenario(c, ACME, Scenario("s"), now=NOW),),
+        lambda c: delete_scenario(c, ACME, list_scenarios(c, ACME)[0].id, now=NOW),
+        ACME,
+        "",
     ),
     "person.add": (NONE, lambda c: _person(c), ACME, ""),
     "person.role": (

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from benchmarks import forecast as command
+from runs_analytics.analytics.forecasting.bands import Misses, misses_of
 from runs_analytics.analytics.forecasting.engine import LEAST_STEPS, Forecast, forecast, seasonal_naive
 from runs_analytics.analytics.forecasting.field import seasons_for, trial_of
 from runs_analytics.analytics.forecasting.smoothing import smooth
@@ -45,6 +46,9 @@ EDGES: dict[str, Floats] = {
         float
     ),
     "a level jump": np.concatenate([RANDOM.poisson(20, 60), RANDOM.poisson(200, 30)]).astype(float),
+    "a constant that jumped": np.array([2.0] * 40 + [30.0] * 14),
+    "a thousand times as much since a week": np.array([5.0] * 40 + [5000.0] * 7)
+    * RANDOM.uniform(0.7, 1.4, 47),
     "seldom": ((RANDOM.random(90) < 0.1) * RANDOM.poisson(50, 90)).astype(float),
     "began lately": np.concatenate([np.zeros(80), RANDOM.poisson(20, 10)]).astype(float),
     "billionths": RANDOM.poisson(20, 60) * 1e15,
@@ -69,9 +73,30 @@ def test_a_constant_stays_constant_with_a_band_of_no_width() -> None:
     assert made.bands[95][1] - made.bands[95][0] == pytest.approx(np.zeros(14), abs=1e-3)
 
 
-def test_after_a_level_jump_the_new_level_is_forecast() -> None:
-    made = forecast(EDGES["a level jump"], 7, 7)
-    assert 150 < made.point.mean() < 250
+@pytest.mark.parametrize(
+    ("name", "least", "most"), [("a level jump", 150, 250), ("a constant that jumped", 25, 40)]
+)
+def test_after_a_level_jump_the_new_level_is_forecast(name: str, least: float, most: float) -> None:
+    made = forecast(EDGES[name], 7, 7)
+    assert least < made.point.mean() < most
+    assert (made.bands[80][1] >= EDGES[name][-1]).all()
+
+
+def test_after_a_jump_to_any_height_nothing_is_forecast_far_above_what_was_seen() -> None:
+    """Trends of logarithms over the jump, and misses by a thousand times, reach for millions."""
+    values = EDGES["a thousand times as much since a week"]
+    made = forecast(values, 14, 7)
+    assert made.point.max() <= 2 * values.max()
+    assert made.bands[95][1].max() <= 4 * values.max()
+    assert made.totals.bands((95,))[95][1][-1] <= 14 * 4 * values.max()
+
+
+def test_growth_goes_on_as_far_as_it_has_come_in_as_many_steps() -> None:
+    values = np.arange(1.0, 61.0)
+    ceiling = trial_of(values, 120, 1).ceiling[-1]
+    assert ceiling[59] == 60 + 59
+    assert ceiling[119] == 60 + 2 * 59
+    assert forecast(values, 60, 1).point[-1] > 90
 
 
 def test_a_weekly_shape_is_continued_better_than_by_last_week() -> None:
@@ -117,6 +142,7 @@ def test_any_series_of_counts_has_a_sound_answer_never_below_zero(
     made = forecast(np.array(values), horizon, season)
     _sound(made, horizon)
     assert made.bands[95][0].min() >= 0
+    assert made.totals.bands((95,))[95][0].min() >= 0
     assert made.point.min() >= 0
 
 
@@ -191,3 +217,15 @@ def test_the_command_forecasts_each_series_and_names_the_refused(
     assert made["ds"].dt.date().to_list() == [
         times[-1].date() + (times[1] - times[0]) * k for k in range(1, 6)
     ]
+
+
+def test_the_less_the_back_test_covers_the_wider_is_a_band_and_its_tails_most() -> None:
+    short, long = (_misses(np.arange(float(steps)) % 7 + NOISE[:steps], 10) for steps in (30, 140))
+    assert short.widening(80) > long.widening(80) > 1
+    assert short.widening(95) - 1 > 1.5 * (short.widening(80) - 1)
+    assert long.widening(95) < 1.1
+
+
+def _misses(values: Floats, horizon: int) -> Misses:
+    trial = trial_of(values, horizon, 7)
+    return misses_of(trial, seasonal_naive(values, trial.ends, horizon, 7))

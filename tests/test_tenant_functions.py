@@ -32,12 +32,14 @@ from runs_analytics.control import (
     people,
     plans,
     rerates,
+    scenarios,
     segments,
     subscriptions,
 )
 from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.price_book import PriceVersion
+from runs_analytics.money.scenarios import Scenario
 from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
@@ -45,7 +47,7 @@ from runs_analytics.vocabulary import NANO
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
-    *("limit_id", "plan_id", "entry", "name", "key", "shown", "cancelled"),
+    *("limit_id", "plan_id", "scenario_id", "entry", "name", "key", "shown", "cancelled"),
 }
 """Parameters that name something of an account."""
 
@@ -103,6 +105,12 @@ ACTS: dict[str, tuple[str, Act]] = {
     ),
     "subscriptions.get_plan": ("plan", subscriptions.get_plan),
     "segments.list_segments": ("import", lambda c, s, v: segments.list_segments(c, s, import_id=v)),
+    "scenarios.find_scenario": ("scenario", scenarios.find_scenario),
+    "scenarios.change_scenario": (
+        "scenario",
+        lambda c, s, v: scenarios.change_scenario(c, s, v, Scenario("x"), now=NOW),
+    ),
+    "scenarios.delete_scenario": ("scenario", lambda c, s, v: scenarios.delete_scenario(c, s, v, now=NOW)),
     "rerates.lines_of": ("rerate", rerates.lines_of),
     "rerates.line_of_entry": ("correction", rerates.line_of_entry),
 }
@@ -113,6 +121,7 @@ CHANGES: dict[str, set[str]] = {
     **dict.fromkeys(("invitations.revoke_invitation", "invitations.reset_password"), MANAGING),
     **dict.fromkeys(("people.set_role", "people.remove_person", "keys.revoke_key"), MANAGING),
     **dict.fromkeys(("ledger.void_grant", "ledger.refund", "limits.remove_limit", "plans.subscribe"), MONEY),
+    **dict.fromkeys(("scenarios.change_scenario", "scenarios.delete_scenario"), MONEY),
 }
 """Those that change something, and the roles that may; who may ask the others is said by pages and operations."""
 
@@ -152,6 +161,8 @@ def _add_what_pages_name(world: World, tenant: Tenant) -> None:
     stores, scope = world.stores, tenant.operator
     mapping = {"columns": {"id": tenant.name}}
     stores.control.write(lambda c: imports.save_mapping(c, scope, f"mapping-{tenant.name}", mapping, now=NOW))
+    scenario = Scenario(f"scenario of {tenant.name}")
+    stores.control.write(lambda c: scenarios.add_scenario(c, scope, scenario, now=NOW))
     for _ in range(40 if tenant.name == "basil" else 0):
         world.good("POST", "/v1/runs", tenant, json=CALLS["post_runs"](tenant).body)
     stores.apply_waiting()
@@ -174,6 +185,7 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
     with world.stores.control.read() as connection:
         (brought,) = imports.list_imports(connection, tenant.operator)
         entries = ledger_lines.entries(connection, tenant.operator, limit=1000)
+        saved = scenarios.list_scenarios(connection, tenant.operator)
     taken = [entry.refers_to for entry in entries if entry.kind == "refund"]
     usage = [entry.number for entry in entries if entry.kind == "usage" and entry.number not in taken]
     corrections = [entry.number for entry in entries if entry.kind == "correction"]
@@ -188,6 +200,7 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
         "grant": f"grant-{name}-0001",
         "limit": f"limit-ana-{name}",
         "plan": f"plan-b-{name}",
+        "scenario": saved[0].id,
         "entry": usage[0],
         "entry about": taken[0] if taken else 0,
         "rerate": 1,

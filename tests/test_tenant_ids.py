@@ -47,7 +47,7 @@ def seen(done: httpx.Response, *given: Any) -> tuple[int, str, dict[str, str]]:
             )
             text = re.sub(rf"(?<![0-9A-Za-z]){re.escape(str(one))}(?![0-9A-Za-z])", "GIVEN", text)
     text = re.sub(rf"[a-z]+-({'|'.join((*NAMES, NOBODY))})-[0-9]{{4}}", "NEW", text)
-    text = re.sub(r"inv_[0-9a-f]{12}|person_[0-9a-f]{16}|(?<=token=)[\w-]+", "MADE", text)
+    text = re.sub(r"(inv|scenario)_[0-9a-f]{12}|person_[0-9a-f]{16}|(?<=token=)[\w-]+", "MADE", text)
     text = re.sub(r'"(bought|given)-[0-9a-f]{24}"', '"MADE"', text)
     text = re.sub(r"(?<=it has )[0-9, ]+", "N", text)
     text = re.sub(r'"preview":"[0-9a-f]{16}"', '"preview":"MADE"', text)

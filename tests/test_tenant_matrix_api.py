@@ -39,7 +39,8 @@ WHO: dict[str, set[str]] = {
         ("get_usage", "get_usage_by", "get_usage_over_time", "list_members", "get_forecast"), READING
     ),
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
-    "evaluate_scenario": LOOKING,
+    **dict.fromkeys(("list_scenarios", "get_scenario", "get_scenario_result", "evaluate_scenario"), LOOKING),
+    **dict.fromkeys(("add_one_scenario", "put_scenario", "delete_scenario"), MONEY),
     **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_plan"), LOOKING),
     "get_subscription": LOOKING,
     **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan", "preview_plan"), MONEY),

@@ -37,7 +37,7 @@ WHO: dict[str, set[str]] = {
         ("overview", "run_history", "usage", "patterns", "costs", "forecast", "run", "settings", "api"),
         EVERYONE,
     ),
-    **dict.fromkeys(("credits", "pricing", "limits", "data"), LOOKING),
+    **dict.fromkeys(("credits", "pricing", "what_if", "limits", "data"), LOOKING),
     "audit": MONEY,
 }
 """Who may see each page, written down apart from the code's own table."""

@@ -19,6 +19,7 @@ from warehouse_fixtures import NOW, SCOPE, make_runs
 
 from runs_analytics.analytics import history, usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.scenario_runs import RunChanger
 from runs_analytics.analytics.what_if import MEASURES, WhatIf, what_if
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.plans import put_plan, subscribe
@@ -28,7 +29,7 @@ from runs_analytics.money.plan_costs import bill
 from runs_analytics.money.plans import Plan
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.money.rating import rate_run
-from runs_analytics.money.scenarios import Scenario
+from runs_analytics.money.scenarios import Batched, Scenario
 from runs_analytics.run_frame import RUN_SCHEMA
 from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
@@ -304,6 +305,20 @@ def test_it_is_for_those_who_may_see_credits(workspace: Workspace) -> None:
     ask = Ask.of(workspace.stores, member)
     with pytest.raises(NotAllowed, match=r"credits\.read"):
         what_if(ask, workspace.stores, Scenario("x"), today=TODAY)
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 2, 3, 100])
+def test_batches_go_on_from_frame_to_frame_and_end_with_the_day(rows_at_once: int) -> None:
+    """Two kinds of runs by turns on two days, three of one kind a day and every second one in a batch."""
+    days = [date(2026, 11, 1)] * 6 + [date(2026, 11, 2)] * 6
+    runs = runs_of([{"started_at": "2026-11-01T10:00", "project": "ab"[n % 2]} for n in range(12)])
+    frame = runs.with_columns(pl.Series("local_day", days), pl.lit(True).alias("is_selected"))
+    changer = RunChanger((Batched(2),))
+    found = pl.concat(
+        changer.changed(frame.slice(at, rows_at_once)) for at in range(0, frame.height, rows_at_once)
+    )
+    one_day = [False, False, True, True, False, False]
+    assert found["follows"].to_list() == one_day * 2
 
 
 # -- against the product's own totals, and against one run after the other ------------------------

@@ -113,7 +113,10 @@ def _rate(part: pl.DataFrame, books: Books, counts: PeriodCounts | None) -> pl.D
     if part.is_empty():
         return part
     bare = part.drop("credits_nano", "cost_nano")
-    rated = rate_frame(bare, books.credits, books.cost, counts)
+    # A book by which no run is touched would be rated for nothing.
+    credit = books.credits if part["touches_credits"].any() else PriceBook("credits")
+    cost = books.cost if part["touches_cost"].any() else PriceBook("cost")
+    rated = rate_frame(bare, credit, cost, counts)
     over = rated.too_large.is_in(["credits", "cost"]) & part["is_selected"]
     if over.any():
         kind = rated.too_large.filter(over)[0]

@@ -22,8 +22,12 @@ _TOGETHER: Final = (
 )  # fmt: skip
 """Runs are batched with others that are alike in all of these."""
 
+_ALIKE: Final = "alike"
 _PLACE: Final = "place"
 _BEFORE: Final = "before"
+
+
+_NONE_BEFORE: Final = pl.DataFrame(schema={_ALIKE: pl.UInt64, "local_day": pl.Date, _BEFORE: pl.Int64})
 
 
 def is_for(where: Where) -> pl.Expr:
@@ -78,24 +82,30 @@ class RunChanger:
         """Number the runs of each kind; all but every n-th follow the one before."""
         is_open = ~pl.col("status").is_in([BLOCKED, RUNNING]) & ~pl.col(FOLLOWS)
         is_its = (is_for(one.where) & is_open).alias("is_its")
-        work = frame.select(*_TOGETHER, is_its)
-        numbered = work.with_columns(
-            pl.when("is_its").then(pl.col("is_its").cast(pl.Int64).cum_sum().over(_TOGETHER)).alias(_PLACE)
+        # By a hash: comparing ten texts of each run would cost more than rating it.
+        numbered = frame.select(pl.struct(_TOGETHER).hash().alias(_ALIKE), "local_day", is_its).with_columns(
+            pl.when("is_its").then(pl.col("is_its").cast(pl.Int64).cum_sum().over(_ALIKE)).alias(_PLACE)
         )
-        before = self._before.get(number)
-        if before is None:
-            numbered = numbered.with_columns(pl.lit(0, pl.Int64).alias(_BEFORE))
-        else:
-            joined = numbered.join(before, on=_TOGETHER, how="left", maintain_order="left")
-            numbered = joined.with_columns(pl.col(_BEFORE).fill_null(0))
-        last_day = numbered.filter(pl.col("is_its") & (pl.col("local_day") == pl.col("local_day").max()))
-        self._before[number] = last_day.group_by(_TOGETHER).agg(
-            (pl.col(_BEFORE).first() + pl.len()).cast(pl.Int64).alias(_BEFORE)
-        )
+        before = self._before.get(number, _NONE_BEFORE)
+        numbered = numbered.join(
+            before.select(_ALIKE, _BEFORE), on=_ALIKE, how="left", maintain_order="left"
+        ).with_columns(pl.col(_BEFORE).fill_null(0))
+        self._before[number] = _carried(before, numbered)
         follows = numbered.select(
             (pl.col("is_its") & ((pl.col(_PLACE) + pl.col(_BEFORE) - 1) % one.runs != 0)).fill_null(False)
         ).to_series()
         return frame.with_columns((pl.col(FOLLOWS) | follows).alias(FOLLOWS))
+
+
+def _carried(before: pl.DataFrame, numbered: pl.DataFrame) -> pl.DataFrame:
+    """How many runs of each kind the last day has had; a batch never goes on into the next day."""
+    if numbered.is_empty():
+        return before
+    last = numbered["local_day"].max()
+    had = numbered.filter(pl.col("is_its") & (pl.col("local_day") == last))
+    counts = had.group_by(_ALIKE, "local_day").agg(pl.col(_BEFORE).first() + pl.len().cast(pl.Int64))
+    kept = before.filter(pl.col("local_day") == last).join(counts, on=_ALIKE, how="anti")
+    return pl.concat([kept, counts.select(kept.columns)])
 
 
 def grown(frame: pl.DataFrame, factors: dict[str, Fraction], amounts: Sequence[str]) -> pl.DataFrame:

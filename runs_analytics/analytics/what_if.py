@@ -159,11 +159,14 @@ def _frames(
     read = selection
     if rater.windows:
         read = Selection(rater.first_day(selection.start), selection.end, selection.zone)
-    is_ordered = is_batched or bool(rater.windows)
-    query = "scenarios/runs_in_order" if is_ordered else "scenarios/runs"
+    query = "scenarios/runs_in_order" if rater.windows else "scenarios/runs"
     upto_seq, done, total = ask.warehouse.applied_seq, 0, history.count(ask, read)
-    batches = history.selected_batches(ask, read, query, upto_seq, rows=FRAME_RUNS, oldest_first=is_ordered)
+    batches = history.selected_batches(
+        ask, read, query, upto_seq, rows=FRAME_RUNS, oldest_first=is_batched or bool(rater.windows)
+    )
     for frame in batches:
+        if is_batched and not rater.windows:
+            frame = frame.sort("started_at", "id_hash")
         days = local_day(frame, ask.zone)
         placed = frame.drop("quarter_hour").with_columns(days, pl.col("started_at").cast(pl.Datetime("us")))
         yield placed.with_columns(history.is_selected(selection).alias("is_selected"))

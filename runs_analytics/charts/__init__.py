@@ -14,6 +14,7 @@ from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
 from runs_analytics.charts.ranked import ranked_bars
 from runs_analytics.charts.series import Grain, top_series
+from runs_analytics.charts.side_by_side import side_by_side
 from runs_analytics.charts.theme import (
     DARK,
     LIGHT,
@@ -70,6 +71,7 @@ __all__ = [
     "money_unit",
     "over_time",
     "ranked_bars",
+    "side_by_side",
     "rhythm",
     "status_colours",
     "top_series",

@@ -39,6 +39,8 @@ Action = Literal[
     "plan.assign",
     "limit.set",
     "limit.remove",
+    "scenario.save",
+    "scenario.delete",
     "person.add",
     "person.role",
     "person.remove",

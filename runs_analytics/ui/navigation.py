@@ -27,6 +27,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("credits", "Credits", ":material/account_balance_wallet:"),
         ("pricing", "Pricing", ":material/sell:"),
         ("forecast", "Forecast", ":material/trending_up:"),
+        ("what_if", "What-if", ":material/alt_route:"),
     ),
     "Control": (
         ("limits", "Limits", ":material/speed:"),
@@ -45,6 +46,7 @@ UNLISTED: Final = (("run", "Run", ":material/article:"),)
 NEEDS: Final[dict[str, Permission]] = {
     "Credits": "credits.read",
     "Pricing": "prices.read",
+    "What-if": "credits.read",
     "Limits": "limits.read",
     "Data": "imports.read",
     "Audit": "audit.read",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 
@@ -20,32 +21,54 @@ LEVEL_POWERS = (0.0, 0.5, 1.0)
 LARGEST_STEP_POWER = 0.6
 # Below this part of the mean size a level counts as this part, so that quiet hours keep a band.
 LEAST_LEVEL = 0.05
-# The weights of models were chosen on the same origins; the fewer horizons those cover, the more they flatter.
-WIDENING_PER_WINDOW = 0.4
+# The weights of models were chosen on the same origins, and misses of one horizon go together: the fewer horizons the
+# back-test covers, the more it flatters, and the tails most. Chosen on public series cut before their published tests.
+FREEDOM_PER_WINDOW = 0.65
+WINDOWS_POWER = 1.5
+LEAST_WINDOWS = 0.5
 # How far the band leans to both sides alike: 1 is symmetric, 0 follows the misses of each side.
 SYMMETRY = 0.75
+# A band reaches to one side at most so many times the range of all values, or more beyond as many steps as they have.
+WIDEST_RANGES = 2.0
 TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Misses:
-    """How a combined forecast missed: `scaled` and `weight` have shape (origins, horizon), `step_spread` (horizon,)."""
+    """How a combined forecast missed.
+
+    `scaled` and `weight` have shape (origins, horizon), `step_spread` and `widest`, the most that a band reaches to one
+    side, (horizon,); `windows` are the horizons that the back-test covers, and `flattery` is how much more than single
+    steps the misses are to be widened for these being few.
+    """
 
     scaled: Floats
     weight: Floats
     step_spread: Floats
     level_power: float
     size: float
-    widening: float
+    windows: float
+    flattery: float
     floor: float
+    widest: Floats
 
     def spread(self, point: Floats) -> Floats:
         """The typical miss of each step of a forecast (horizon,), in its unit."""
         return self.step_spread * _level(point, self.size) ** self.level_power
 
+    def widening(self, level: float) -> float:
+        """What misses are to be multiplied with for a band of a level in percent.
+
+        The quantile of Student's t over that of the normal distribution, to the first order (Abramowitz and Stegun,
+        *Handbook of Mathematical Functions*, 26.7.5), with degrees of freedom that grow with the windows.
+        """
+        freedom = FREEDOM_PER_WINDOW * (self.windows + LEAST_WINDOWS) ** WINDOWS_POWER
+        normal = NormalDist().inv_cdf((1 + level / 100) / 2)
+        return float(1 + self.flattery * (normal**2 + 1) / (4 * freedom))
+
     def first(self, steps: int) -> Misses:
         """The same misses, for forecasts of the first steps only."""
-        return replace(self, step_spread=self.step_spread[:steps])
+        return replace(self, step_spread=self.step_spread[:steps], widest=self.widest[:steps])
 
     def without(self, origin: int) -> Misses:
         """The misses of the other origins, to see what a band made of them covers here."""
@@ -93,9 +116,14 @@ def misses_of(trial: Trial, forecasts: Floats, *, largest_step_power: float = LA
         if best is None or fit > best[0]:
             best = (fit, power, by_step, scaled)
     assert best is not None
-    windows = (len(trial.values) - trial.origins[0]) / trial.actual.shape[1]
-    widening = 1 + WIDENING_PER_WINDOW / max(windows, 1.0)
-    return Misses(best[3], weight, best[2], best[1], size, float(widening), trial.floor)
+    windows = float((len(trial.values) - trial.origins[0]) / trial.actual.shape[1])
+    return Misses(best[3], weight, best[2], best[1], size, windows, 1.0, trial.floor, _widest(trial))
+
+
+def _widest(trial: Trial) -> Floats:
+    """Misses by a jump to a thousand times the level are no measure of the misses at that level."""
+    times = np.maximum(1.0, np.arange(1, trial.actual.shape[1] + 1) / len(trial.values))
+    return np.asarray(WIDEST_RANGES * np.ptp(trial.values) * times)
 
 
 def _quantile(values: Floats, weights: Floats, part: float) -> float:
@@ -108,13 +136,14 @@ def bands(misses: Misses, point: Floats, levels: Sequence[int]) -> Mapping[int, 
     """Lower and upper bounds (horizon,) for each level in percent, around a forecast (horizon,)."""
     known = misses.weight > 0
     scaled, weight = misses.scaled[known], misses.weight[known]
-    spread = misses.spread(point) * misses.widening
     found = {}
     for level in levels:
+        spread = misses.spread(point) * misses.widening(level)
         tail = (1 - level / 100) / 2
         both = _quantile(np.abs(scaled), weight, level / 100)
         low = -SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, tail)
         high = SYMMETRY * both + (1 - SYMMETRY) * _quantile(scaled, weight, 1 - tail)
-        lower = np.maximum(point + min(low, 0.0) * spread, misses.floor)
-        found[level] = (np.minimum(lower, point), point + max(high, 0.0) * spread)
+        lower = np.maximum(point - np.minimum(max(-low, 0.0) * spread, misses.widest), misses.floor)
+        upper = point + np.minimum(max(high, 0.0) * spread, misses.widest)
+        found[level] = (np.minimum(lower, point), upper)
     return found

@@ -39,8 +39,8 @@ class Trial:
     """The back-test that all families share.
 
     `origins`: (origins,), how many values came before; `actual`: (origins, horizon), nan after the end;
-    `weight`: the same
-    shape, 0 where there is no value; `step_weight`: (steps,); `floor`: the least value a forecast may have.
+    `weight`: the same shape, 0 where there is no value; `step_weight`: (steps,); `floor`: the least value that a
+    forecast may have; `ceiling`: (origins + 1, horizon), the largest one.
     """
 
     values: Floats
@@ -49,6 +49,7 @@ class Trial:
     weight: Floats
     step_weight: Floats
     floor: float
+    ceiling: Floats
 
     @property
     def ends(self) -> Indices:
@@ -70,7 +71,19 @@ def trial_of(values: Floats, horizon: int, season: int, most_origins: int = ORIG
     weight = 0.5 ** (HALF_LIVES_IN_HISTORY * (steps - origins) / steps)
     step_weight = 0.5 ** (HALF_LIVES_IN_HISTORY * (1 - np.arange(steps) / steps))
     floor = 0.0 if (values >= 0).all() else -np.inf
-    return Trial(values, origins, actual, weight[:, None] * known, step_weight, floor)
+    ceiling = _ceiling(values, np.append(origins, steps), horizon)
+    return Trial(values, origins, actual, weight[:, None] * known, step_weight, floor, ceiling)
+
+
+def _ceiling(values: Floats, ends: Indices, horizon: int) -> Floats:
+    """The largest value that a forecast from each end may have, shape (ends, horizon).
+
+    In as many steps as there were a series grows at most by the range it had: a trend on the scale of logarithms,
+    fitted to a few steps after a jump, would reach any number.
+    """
+    largest, least = np.maximum.accumulate(values)[ends - 1], np.minimum.accumulate(values)[ends - 1]
+    times = np.maximum(1.0, np.arange(1, horizon + 1) / ends[:, None])
+    return np.asarray(largest[:, None] + (largest - least)[:, None] * times)
 
 
 def seasons_for(steps: int, season: int) -> tuple[int, ...]:
@@ -161,7 +174,7 @@ class Field:
         chosen = np.flatnonzero(weights > LEAST_WEIGHT)
         weights = weights[chosen] / weights[chosen].sum()
         whole = paths(smoothed, candidates.only(chosen), trial.ends, np.arange(1, self._horizon + 1))
-        forecasts = self._back(scale, whole) @ weights
+        forecasts = np.minimum(self._back(scale, whole), trial.ceiling[:, :, None]) @ weights
         cut = ERROR_CUTS[number % len(ERROR_CUTS)]
         name = f"smoothing, season {season}, {scale.name}, cut {cut:g}"
         return Family(name, forecasts, float(weights @ log_error[chosen]), self._windows(weight))

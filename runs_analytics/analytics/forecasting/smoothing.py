@@ -29,6 +29,8 @@ ERROR_CUTS = (1.5, 2.0, 4.0)
 
 SPREAD_GAIN = 0.06
 LARGEST_ERROR_SPREADS = 6.0
+# Of an error that dwarfs the spread this part counts all the same: a quiet series would not follow a jump for months.
+LEAST_PART_OF_ERROR = 0.1
 FIRST_CYCLES = 3
 FIRST_STEPS = 4
 TINY = 1e-12
@@ -137,9 +139,9 @@ def smooth(series: Floats, season: int, origins: Indices, cycles: int = FIRST_CY
         ahead[step] = level + row
         error = wide[step] - ahead[step]
         limit = grid.cut * spread
-        spread = (
-            spread + SPREAD_GAIN * (np.minimum(np.abs(error), LARGEST_ERROR_SPREADS * spread) - spread) + TINY
-        )
+        size = np.abs(error)
+        largest = np.maximum(LARGEST_ERROR_SPREADS * spread, LEAST_PART_OF_ERROR * size)
+        spread = spread + SPREAD_GAIN * (np.minimum(size, largest) - spread) + TINY
         error = np.minimum(np.maximum(error, -limit), limit)
         level = level + grid.level_gain * error
         trend = trend + grid.trend_gain * error

@@ -20,7 +20,9 @@ LARGEST_STEP_POWER = 1.6
 # How far each miss of the past is smeared, in mean misses: few are known, and none repeats itself exactly.
 SMEAR = 0.18
 # A total is known at few origins that do not overlap, so its misses flatter more than those of single steps.
-WIDENING = 2.5
+FLATTERY = 1.6
+# The level in percent whose widening chances take.
+CHANCE_LEVEL = 80
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Totals:
         """
         known = self.misses.weight > 0
         scaled, weight = self.misses.scaled[known], self.misses.weight[known]
-        spread = self.misses.spread(self.point) * self.misses.widening
+        spread = self.misses.spread(self.point) * self.misses.widening(CHANCE_LEVEL)
         room = (np.asarray(amounts, dtype=float) - self.point) / np.maximum(spread, TINY)
         own = _above(room, scaled, weight)
         mirrored = _above(room, -scaled, weight)
@@ -58,7 +60,7 @@ def totals_of(trial: Trial, forecasts: Floats) -> Totals:
     added = replace(trial, actual=np.cumsum(trial.actual, axis=1))
     running = np.cumsum(forecasts, axis=1)
     misses = misses_of(added, running, largest_step_power=LARGEST_STEP_POWER)
-    return Totals(running[-1], replace(misses, widening=1 + WIDENING * (misses.widening - 1)))
+    return Totals(running[-1], replace(misses, flattery=FLATTERY, widest=np.cumsum(misses.widest)))
 
 
 def _above(room: Floats, scaled: Floats, weight: Floats) -> Floats:

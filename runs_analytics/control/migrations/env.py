@@ -10,6 +10,7 @@ from runs_analytics.control import (  # noqa: F401
     schema_people,
     schema_plans,
     schema_rerates,
+    schema_scenarios,
 )
 from runs_analytics.control.schema import metadata
 
