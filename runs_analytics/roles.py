@@ -20,6 +20,7 @@ Permission = Literal[
     "prices.manage",
     "limits.read",
     "limits.manage",
+    "anomalies.judge",
     "keys.manage",
     "people.read",
     "people.manage",
@@ -37,7 +38,7 @@ _ALL: Final = frozenset(PERMISSIONS)
 _OWN: Final[frozenset[Permission]] = frozenset({"runs.read", "runs.export"})
 _LOOK: Final[frozenset[Permission]] = _OWN | {"imports.read", "credits.read", "prices.read", "limits.read"}
 _MONEY: Final[frozenset[Permission]] = frozenset(
-    {"credits.manage", "prices.manage", "limits.manage", "audit.read", "people.read"}
+    {"credits.manage", "prices.manage", "limits.manage", "anomalies.judge", "audit.read", "people.read"}
 )
 _ASK: Final[frozenset[Permission]] = frozenset({"runs.authorize", "limits.read"})
 _SEND: Final[frozenset[Permission]] = _ASK | {"runs.send"}

@@ -7,9 +7,11 @@ listed neither as naming something nor as plain, fails with a message that says 
 from __future__ import annotations
 
 import copy
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import httpx
@@ -17,14 +19,16 @@ from tenant_world import NOBODY, Tenant, World, prices
 from warehouse_fixtures import NOW
 
 from runs_analytics.api.access import operations
+from runs_analytics.control.anomalies import Anomaly, CausePart, keep_anomalies
 from runs_analytics.control.people import add_membership, add_person
+from runs_analytics.vocabulary import NANO
 
 NAMING: Final = frozenset(
     {
         *(("path", name) for name in ("run_id", "grant_id", "limit_id", "prefix", "version")),
-        *(("path", name) for name in ("plan_id", "person", "invitation", "scenario_id")),
+        *(("path", name) for name in ("plan_id", "person", "invitation", "anomaly_id", "scenario_id")),
         *(("query", name) for name in ("project", "team", "member", "service", "feature", "agent", "model")),
-        *(("query", name) for name in ("source", "tag", "cursor")),
+        *(("query", name) for name in ("source", "tag", "cursor", "value")),
         ("header", "Idempotency-Key"),
         *(("body", name) for name in ("id", "parent_id", "project", "team", "member", "service", "feature")),
         *(("body", name) for name in ("agent", "model", "source", "plan", "entries", "value")),
@@ -44,6 +48,7 @@ PLAIN: Final = frozenset(
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
         *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
+        *(("query", name) for name in ("dimension", "severity", "verdict")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
         *(("body", name) for name in ("request_bytes", "response_bytes", "cost", "credits", "ttl_s")),
@@ -53,7 +58,7 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
         *(("body", name) for name in ("ceiling", "book", "from", "to", "includes_imported")),
-        *(("body", name) for name in ("selection", "changes")),
+        *(("body", name) for name in ("selection", "changes", "verdict")),
         ("header", "If-Match"),
     }
 )
@@ -240,6 +245,25 @@ def _other_plan(tenant: Tenant) -> str:
     return f"plan-{'b' if present == f'plan-a-{tenant.name}' else 'a'}-{tenant.name}"
 
 
+def _new_anomaly(tenant: Tenant) -> str:
+    """One of a segment of the account's own, as the server keeps those that it finds."""
+    name = hashlib.sha256(tenant.fresh("anomaly").encode()).hexdigest()[:16]
+    start = datetime(2026, 11, 20, tzinfo=UTC)
+    cause = CausePart("member", tenant.named("member"), 20 * NANO, 2 * NANO, 1.0)
+    found = Anomaly(
+        name, "runs", "feature", tenant.named("feature"), "day", "spike", "up", start, start + timedelta(1), start,
+        False, 20 * NANO, 2 * NANO, 9.0, None, None, (cause,),
+    )  # fmt: skip
+    tenant.world.stores.control.write(lambda c: keep_anomalies(c, tenant.operator, [found], now=NOW))
+    return name
+
+
+def _anomalies(tenant: Tenant) -> Call:
+    _new_anomaly(tenant), _new_anomaly(tenant)
+    found = _filtered(tenant, "/v1/anomalies")
+    return replace(found, query=found.query | {"value": tenant.named("feature")})
+
+
 def _scenario(tenant: Tenant) -> dict[str, Any]:
     where = {"member": [tenant.named("member")]}
     changes = [
@@ -294,6 +318,9 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_limit_outlooks": lambda t: Call(),
     "get_run_out": lambda t: Call(),
     "get_kept_forecasts": lambda t: Call(query={"measure": "credits"}),
+    "list_anomalies": _anomalies,
+    "get_anomaly": lambda t: Call({"anomaly_id": _new_anomaly(t)}),
+    "put_verdict": lambda t: Call({"anomaly_id": _new_anomaly(t)}, body={"verdict": "real"}),
     "list_scenarios": lambda t: _going_on(t, "/v1/scenarios", _new_scenario),
     "get_scenario": lambda t: Call({"scenario_id": _new_scenario(t)}),
     "get_scenario_result": lambda t: Call({"scenario_id": _new_scenario(t)}),

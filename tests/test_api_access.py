@@ -38,6 +38,7 @@ BODIES: dict[str, Any] = {
     "put_plan": {"name": "Made", "window": "month", "allowance": "5"},
     **{name: {"name": "Made"} for name in ("add_one_scenario", "put_scenario", "evaluate_scenario")},
     "set_role": {"role": "analyst"},
+    "put_verdict": {"verdict": "real"},
     "invite": {"email": "new@x.org", "role": "analyst"},
 }
 FILLED = {
@@ -49,6 +50,7 @@ FILLED = {
     "{prefix}": "abcdefgh",
     "{subject}": "by-service",
     "{limit_id}": "l1",
+    "{anomaly_id}": "0123456789abcdef",
     "{authorization_id}": "a1",
     "{plan_id}": "basic",
     "{person}": "nobody@x.org",

@@ -62,6 +62,7 @@ TAKERS: Final = {
     "evaluate_scenario": Taker("POST", "scenarios/evaluate", {"name": "odd"}, "name"),
     "add_one_scenario": Taker("POST", "scenarios", {"name": "odd"}, "name"),
     "put_scenario": Taker("PUT", "scenarios/odd", {"name": "odd"}, "name"),
+    "put_verdict": Taker("PUT", "anomalies/0123456789abcdef/verdict", {"verdict": "real"}, "note"),
     "create_key": Taker("POST", "keys", {"label": "odd", "scopes": ["read"]}, "label"),
 }
 

@@ -10,6 +10,7 @@ import pytest
 from control_fixtures import ACME, NOW
 
 from runs_analytics.control.accounts import create_account
+from runs_analytics.control.anomalies import Anomaly, judge_anomaly, keep_anomalies
 from runs_analytics.control.audit import ACTIONS, AuditEntry, list_entries
 from runs_analytics.control.imports import (
     ImportCounts,
@@ -54,6 +55,9 @@ PEPPER = b"pepper"
 NEW = Scope("new", "cli")
 GRANT = Grant("g1", "purchase", 5 * 10**9, 100, NOW, None, NOW)
 LIMIT = Limit("l1", "team", "red", "day", "credits", 10**9, True)
+ANOMALY = Anomaly(
+    "0123456789abcdef", "runs", "", "", "day", "spike", "up", NOW, NOW, NOW, False, 10**9, 0, 6.0, None, None
+)  # fmt: skip
 RERATE = Rerate("cost", 1, Selection(NOW.date(), NOW.date()), False, 0, 0, ())
 
 
@@ -148,6 +152,12 @@ ACTS: dict[str, tuple[tuple[Step, ...], Step, Scope, str]] = {
         lambda c: remove_limit(c, ACME, "l1", now=NOW),
         ACME,
         "l1",
+    ),
+    "anomaly.judge": (
+        (lambda c: keep_anomalies(c, ACME, [ANOMALY], now=NOW),),
+        lambda c: judge_anomaly(c, ACME, ANOMALY.id, "real", now=NOW),
+        ACME,
+        ANOMALY.id,
     ),
     "scenario.save": (NONE, lambda c: add_scenario(c, ACME, Scenario("s"), now=NOW), ACME, ""),
     "scenario.delete": (

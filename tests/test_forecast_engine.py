@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from benchmarks import forecast as command
 from runs_analytics.analytics.forecasting.bands import Misses, misses_of
-from runs_analytics.analytics.forecasting.engine import LEAST_STEPS, Forecast, forecast, seasonal_naive
+from runs_analytics.analytics.forecasting.engine import (
+    LEAST_STEPS,
+    Forecast,
+    forecast,
+    point_forecast,
+    seasonal_naive,
+)
 from runs_analytics.analytics.forecasting.field import seasons_for, trial_of
 from runs_analytics.analytics.forecasting.smoothing import smooth
 from runs_analytics.errors import BadRequest
@@ -153,6 +159,12 @@ def test_any_series_of_counts_has_a_sound_answer_never_below_zero(
 def test_the_unit_does_not_matter(values: list[float], factor: float) -> None:
     here, there = forecast(np.array(values), 7, 7), forecast(np.array(values) * factor, 7, 7)
     assert there.point == pytest.approx(here.point * factor, rel=1e-3, abs=factor)
+
+
+@pytest.mark.parametrize("name", ["a level jump", "a negative correction", "began lately"])
+def test_a_point_made_alone_is_the_point_of_the_whole_forecast(name: str) -> None:
+    alone = point_forecast(EDGES[name], 20, 7, most_origins=8)
+    assert alone == pytest.approx(forecast(EDGES[name], 20, 7, (), most_origins=8).point, rel=1e-9)
 
 
 def test_states_at_an_origin_know_nothing_of_what_comes_after() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from pathlib import Path
 
 import pytest
 from page_fixtures import open_page, served, texts
@@ -14,12 +15,12 @@ from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.what_if import what_if
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.scenarios import add_scenario, list_scenarios
-from runs_analytics.exports import FORMATS
+from runs_analytics.exports import FORMATS, Document, Format, export
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.money.scenarios import Scenario, change_of
 from runs_analytics.stores import Stores
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui import what_if_draft
+from runs_analytics.ui import what_if_draft, what_if_parts
 from runs_analytics.ui.what_if_words import change_text
 
 TODAY = date(2026, 11, 22)
@@ -122,6 +123,25 @@ def test_a_change_that_cannot_be_rated_says_so(stores: Stores) -> None:
     app.run()
     assert not app.exception
     assert "There is no plan 'gold'" in texts(app).replace("\\", "")
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_an_export_holds_both_sides_and_adds_up(stores: Stores, tmp_path: Path, kind: Format) -> None:
+    found = what_if(Ask.of(stores, SCOPE), stores, Scenario.from_json(BODY), today=TODAY, by="project")
+    tables = [what_if_parts.parts_table(found), what_if_parts.days_table(found)]
+    made = Document(
+        "What-if",
+        "acme",
+        found.selection,
+        "Europe/Berlin",
+        NOW,
+        1,
+        tables=tuple(t.exported() for t in tables),
+    )
+    done = export(made, kind, tmp_path)
+    totals = done.manifest["tables"][0]["totals"]
+    assert totals["after_credits"] == f"{found.after.credits.normalize():f}"
+    assert totals["runs_difference"] == f"{(found.after.runs - found.before.runs).normalize():f}"
 
 
 @pytest.mark.parametrize(

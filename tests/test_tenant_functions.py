@@ -23,6 +23,7 @@ from warehouse_fixtures import NOW
 from runs_analytics import control
 from runs_analytics.analytics import rerating
 from runs_analytics.control import (
+    anomalies,
     imports,
     invitations,
     keys,
@@ -47,14 +48,14 @@ from runs_analytics.vocabulary import NANO
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
-    *("limit_id", "plan_id", "scenario_id", "entry", "name", "key", "shown", "cancelled"),
+    *("limit_id", "anomaly_id", "plan_id", "scenario_id", "entry", "name", "key", "shown", "cancelled"),
 }
 """Parameters that name something of an account."""
 
 PLAIN = {
     *("zone", "currency", "subject", "before", "limit", "seq", "rows", "file_name", "rejects_path", "note"),
     *("undo_seq", "after_seq", "limit_rows", "limit_bytes", "up_to_seq", "email", "role", "member", "label"),
-    *("amount_nano", "first_seq", "last_seq", "held_nano", "before_number", "longest"),
+    *("verdict", "amount_nano", "first_seq", "last_seq", "held_nano", "before_number", "longest"),
 }
 """Parameters that name nothing, or someone who need not be there."""
 
@@ -65,6 +66,8 @@ MANAGING = {"owner", "admin"}
 MONEY = {*MANAGING, "finance"}
 
 ACTS: dict[str, tuple[str, Act]] = {
+    "anomalies.find_anomaly": ("anomaly", anomalies.find_anomaly),
+    "anomalies.judge_anomaly": ("anomaly", lambda c, s, v: anomalies.judge_anomaly(c, s, v, "real", now=NOW)),
     "imports.undo_import": ("import", lambda c, s, v: imports.undo_import(c, s, v, 10**9, now=NOW)),
     "imports.get_import": ("import", imports.get_import),
     "imports.find_import": ("file", imports.find_import),
@@ -121,6 +124,7 @@ CHANGES: dict[str, set[str]] = {
     **dict.fromkeys(("invitations.revoke_invitation", "invitations.reset_password"), MANAGING),
     **dict.fromkeys(("people.set_role", "people.remove_person", "keys.revoke_key"), MANAGING),
     **dict.fromkeys(("ledger.void_grant", "ledger.refund", "limits.remove_limit", "plans.subscribe"), MONEY),
+    "anomalies.judge_anomaly": MONEY,
     **dict.fromkeys(("scenarios.change_scenario", "scenarios.delete_scenario"), MONEY),
 }
 """Those that change something, and the roles that may; who may ask the others is said by pages and operations."""
@@ -159,6 +163,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 def _add_what_pages_name(world: World, tenant: Tenant) -> None:
     stores, scope = world.stores, tenant.operator
+    CALLS["get_anomaly"](tenant)
     mapping = {"columns": {"id": tenant.name}}
     stores.control.write(lambda c: imports.save_mapping(c, scope, f"mapping-{tenant.name}", mapping, now=NOW))
     scenario = Scenario(f"scenario of {tenant.name}")
@@ -185,6 +190,7 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
     with world.stores.control.read() as connection:
         (brought,) = imports.list_imports(connection, tenant.operator)
         entries = ledger_lines.entries(connection, tenant.operator, limit=1000)
+        (anomaly,) = anomalies.list_anomalies(connection, tenant.operator, NOW - 30 * _DAY, NOW)
         saved = scenarios.list_scenarios(connection, tenant.operator)
     taken = [entry.refers_to for entry in entries if entry.kind == "refund"]
     usage = [entry.number for entry in entries if entry.kind == "usage" and entry.number not in taken]
@@ -199,6 +205,7 @@ def names_of(world: World, tenant: Tenant) -> dict[str, Any]:
         "key": tenant.credentials["key: read"].split("_")[1],
         "grant": f"grant-{name}-0001",
         "limit": f"limit-ana-{name}",
+        "anomaly": anomaly.id,
         "plan": f"plan-b-{name}",
         "scenario": saved[0].id,
         "entry": usage[0],

@@ -38,6 +38,9 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(
         ("get_usage", "get_usage_by", "get_usage_over_time", "list_members", "get_forecast"), READING
     ),
+    "list_anomalies": READING,
+    "get_anomaly": LOOKING,
+    "put_verdict": MONEY,
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
     **dict.fromkeys(("list_scenarios", "get_scenario", "get_scenario_result", "evaluate_scenario"), LOOKING),
     **dict.fromkeys(("add_one_scenario", "put_scenario", "delete_scenario"), MONEY),

@@ -34,7 +34,18 @@ LOOKING = EVERYONE - {"member"}
 MONEY = {"owner", "admin", "finance"}
 WHO: dict[str, set[str]] = {
     **dict.fromkeys(
-        ("overview", "run_history", "usage", "patterns", "costs", "forecast", "run", "settings", "api"),
+        (
+            "overview",
+            "run_history",
+            "usage",
+            "patterns",
+            "anomalies",
+            "costs",
+            "forecast",
+            "run",
+            "settings",
+            "api",
+        ),
         EVERYONE,
     ),
     **dict.fromkeys(("credits", "pricing", "what_if", "limits", "data"), LOOKING),
@@ -48,7 +59,7 @@ TABS = {"API keys": {"owner", "admin"}, "People": MONEY, "Account": EVERYONE}
 PLAIN = {
     *("period", "from", "to", "zone", "compare", "kind", "status"),
     *("by", "grain", "measure", "of", "unit", "sort", "order", "page", "lines"),
-    "days",
+    *("days", "severity", "state"),
     *("book", "part", "act", "since", "before", "example", "language"),
 }
 """Names of addresses that choose a view or a place in a list, and name nothing."""

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 from warehouse_fixtures import CREDITS as INVENTED_CREDITS
 from warehouse_fixtures import NOW, SCOPE, make_runs
 
@@ -314,9 +315,9 @@ def test_batches_go_on_from_frame_to_frame_and_end_with_the_day(rows_at_once: in
     runs = runs_of([{"started_at": "2026-11-01T10:00", "project": "ab"[n % 2]} for n in range(12)])
     frame = runs.with_columns(pl.Series("local_day", days), pl.lit(True).alias("is_selected"))
     changer = RunChanger((Batched(2),))
-    found = pl.concat(
-        changer.changed(frame.slice(at, rows_at_once)) for at in range(0, frame.height, rows_at_once)
-    )
+    frames = [frame.slice(at, rows_at_once) for at in range(0, frame.height, rows_at_once)]
+    # Each stretch of days begins with a frame that has no rows.
+    found = pl.concat(changer.changed(one) for part in frames for one in (frame.clear(), part))
     one_day = [False, False, True, True, False, False]
     assert found["follows"].to_list() == one_day * 2
 
@@ -408,6 +409,26 @@ def test_any_changes_are_what_rating_one_run_after_the_other_makes(
     credits_nano, cost_nano = (sum(one[place] for one in made) for place in (0, 1))
     assert found.after.credits == Decimal(credits_nano).scaleb(-9)
     assert found.after.cost == Decimal(cost_nano).scaleb(-9)
+
+
+def test_it_does_not_matter_how_many_runs_are_read_at_once(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [
+        {"started_at": f"2026-11-0{2 + n // 80}T{8 + n % 80 // 60:02}:{n % 60:02}", "project": "ab"[n % 2]}
+        | {"output_tokens": n}
+        for n in range(240)
+    ]
+    here = Workspace(stores, CREDITS, rows, "many")
+    monkeypatch.setattr(Ask, "kept", lambda *_, make: make())
+    batched = {"kind": "batch", "runs": 3}
+    whole = here.ask(batched, DEARER, by="project")
+    # Forty of each project on each of three days are fourteen batches.
+    assert (whole.before.runs, whole.after.runs) == (240, 6 * 14)
+    monkeypatch.setattr(history, "EXPORT_PART_RUNS", 7)
+    parted = here.ask(batched, DEARER, by="project")
+    assert (parted.before, parted.after) == (whole.before, whole.after)
+    assert_frame_equal(parted.parts, whole.parts)
 
 
 def one_run(stores: Stores, row: dict[str, Any], changes: list[dict[str, Any]]) -> tuple[int, int] | None:

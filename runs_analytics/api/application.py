@@ -7,6 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from runs_analytics.api.access import check_access
+from runs_analytics.api.anomaly_routes import anomalies_router
 from runs_analytics.api.answers import Serving
 from runs_analytics.api.authorizations import authorizations_router
 from runs_analytics.api.credit_routes import credits_router
@@ -32,6 +33,7 @@ _ROUTERS: Final = (
     usage_router,
     runs_list_router,
     forecasts_router,
+    anomalies_router,
     scenarios_router,
     credits_router,
     keys_router,

@@ -5,6 +5,7 @@ who cannot see it (`description`).
 """
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts.anomalies import Mark, anomalies_over_time
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
@@ -54,9 +55,11 @@ __all__ = [
     "TOKENS",
     "ChartTheme",
     "Grain",
+    "Mark",
     "Previous",
     "Unit",
     "alt_text",
+    "anomalies_over_time",
     "blank",
     "bytes_text",
     "colour_of",

@@ -39,6 +39,7 @@ Action = Literal[
     "plan.assign",
     "limit.set",
     "limit.remove",
+    "anomaly.judge",
     "scenario.save",
     "scenario.delete",
     "person.add",

@@ -21,6 +21,7 @@ PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
         ("run_history", "Run history", ":material/list_alt:"),
         ("usage", "Usage", ":material/show_chart:"),
         ("patterns", "Patterns", ":material/calendar_view_week:"),
+        ("anomalies", "Anomalies", ":material/troubleshoot:"),
     ),
     "Money": (
         ("costs", "Costs", ":material/payments:"),

@@ -16,7 +16,7 @@ from runs_analytics import charts
 from runs_analytics.analytics.what_if import Outcome, WhatIf, what_if
 from runs_analytics.exports.document import AMOUNT, Column, Kind
 from runs_analytics.money.plan_costs import Bill
-from runs_analytics.money.scenarios import Scenario
+from runs_analytics.money.scenarios import Growth, Scenario
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.measures import Measure
@@ -159,7 +159,7 @@ def days_table(found: WhatIf) -> ShownTable:
 
 def _compared(name: str, title: str, key: Column, frame: pl.DataFrame, found: WhatIf) -> ShownTable:
     columns, totals = [key], dict[str, object]()
-    is_whole = all(side.runs == side.runs.to_integral_value() for side in (found.before, found.after))
+    is_whole = not found.scenario.of_kind(Growth)
     kinds: tuple[tuple[str, str, Kind], ...] = (
         ("credits", "Credits", "credits"),
         ("cost", "Spend", "money"),
@@ -206,7 +206,8 @@ def plan_table(found: WhatIf) -> ShownTable | None:
         Column("overage_money", "Charged for that", "money"),
         Column("money", "In all", "money"),
     )
-    return table("plans", "By plan and period", columns, rows)
+    made = table("plans", "By plan and period", columns, rows)
+    return replace(made, widths={"side": "small", "plan": "small"})
 
 
 def _billed(side: str, one: Bill) -> list[dict[str, Any]]:

@@ -130,7 +130,7 @@ def _plan_sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
     if now is None:
         return f" On the plan {name} they would have taken {money}."
     if (now.plan, now.money_nano) == (then.plan, then.money_nano):
-        return f" The plan {name} would have taken {money}, as it is."
+        return f" The plan {name} would have taken {money} either way."
     was = fmt.money(fmt.from_nano(now.money_nano), found.currency)
     return f" On the plan {name} they would have taken {money} instead of {was} on {now.plan.name}."
 

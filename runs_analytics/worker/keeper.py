@@ -1,13 +1,17 @@
-"""One thread that keeps each day's forecasts of month ends, apart from the worker that runs must not wait for."""
+"""One thread that keeps each day's forecasts of month ends and each hour's anomalies.
+
+It is apart from the worker, which runs must not wait for.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from runs_analytics.analytics import kept
+from runs_analytics.analytics.anomalies.history import keep_found
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasts import MEASURES
 from runs_analytics.errors import RunsError
@@ -36,6 +40,9 @@ class Keeper:
         self._too_short: dict[str, date] = {}
         """By account: the day for which there was too little history to forecast."""
 
+        self._watched: dict[str, datetime] = {}
+        """By account: the hour in which its anomalies were kept."""
+
     def start(self) -> None:
         """Begin."""
         self._thread.start()
@@ -49,6 +56,17 @@ class Keeper:
     def step(self) -> bool:
         """Make the forecasts of the next day that is due; whether one was."""
         return any(self._keep_one(account.id) for account in accounts(self._stores))
+
+    def watch(self) -> int:
+        """Keep the anomalies of every account that has a new whole hour; how many are new or changed."""
+        now = self._stores.clock()
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        changed = 0
+        for account in accounts(self._stores):
+            if self._watched.get(account.id) != hour and not self._stopping.is_set():
+                self._watched[account.id] = hour
+                changed += keep_found(Ask.of(self._stores, Scope(account.id, ACTOR)), self._stores, now)
+        return changed
 
     def _keep_one(self, account: str) -> bool:
         ask = Ask.of(self._stores, Scope(account, ACTOR))
@@ -71,10 +89,11 @@ class Keeper:
         while not self._stopping.is_set():
             try:
                 was_due = self.step()
+                self.watch()
             except RunsError as problem:
-                log.warning("forecasts are kept later: %s", problem.message)
+                log.warning("forecasts and anomalies are kept later: %s", problem.message)
                 was_due = False
             except Exception:
-                log.exception("keeping forecasts")
+                log.exception("keeping forecasts and anomalies")
                 was_due = False
             self._stopping.wait(BETWEEN_DAYS_SECONDS if was_due else LOOK_EVERY_SECONDS)

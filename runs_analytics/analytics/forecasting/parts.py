@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from runs_analytics.analytics.forecasting.engine import forecast
+from runs_analytics.analytics.forecasting.engine import point_forecast
 from runs_analytics.analytics.forecasting.transforms import Floats
 
 PART_ORIGINS: Final = 8
@@ -24,4 +24,4 @@ def _part(values: Floats, horizon: int, season: int, least_steps: int) -> Floats
     begun = values[int(np.argmax(values != 0)) :] if values.any() else values[-1:]
     if len(begun) < least_steps:
         return np.full(horizon, float(begun.mean()))
-    return forecast(begun, horizon, season, (), most_origins=PART_ORIGINS).point
+    return point_forecast(begun, horizon, season, most_origins=PART_ORIGINS)

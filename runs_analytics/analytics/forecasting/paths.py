@@ -19,12 +19,13 @@ class Candidates:
     """Ways to go on from smoothed states; one row a candidate, sorted by family.
 
     A path is level * stay[h] + mean * (1 - stay[h]) + slope * grow[h] + season.
-    `column`, `family`: (candidates,); `mean`, `slope`: (origins + 1, candidates); `stay`, `grow`:
-    (candidates, horizon).
+    `column`, `family`, `way`: (candidates,); `mean`, `slope`: (origins + 1, candidates); `stay`, `grow`:
+    (ways, horizon).
     """
 
     column: Indices
     family: Indices
+    way: Indices
     mean: Floats
     slope: Floats
     stay: Floats
@@ -35,10 +36,11 @@ class Candidates:
         return Candidates(
             self.column[rows],
             self.family[rows],
+            self.way[rows],
             self.mean[:, rows],
             self.slope[:, rows],
-            self.stay[rows],
-            self.grow[rows],
+            self.stay,
+            self.grow,
         )
 
 
@@ -61,38 +63,50 @@ def candidates_of(
     grid = smoothed.grid
     steps = np.arange(1, horizon + 1, dtype=float)
     means, slopes = _means_and_slopes(series, np.append(origins, len(series)))
-    columns = len(grid.scale)
     flat = np.flatnonzero(grid.trend_gain == 0)
-    ones, none = np.ones((len(flat), horizon)), np.zeros((len(flat), horizon))
-    stay = [np.ones((columns, horizon)), ones]
-    grow = [np.cumsum(grid.damping[:, None] ** steps, axis=1), np.tile(steps, (len(flat), 1))]
-    slope = [smoothed.trends, 0.5 * slopes[:, grid.scale[flat]]]
-    for cycles in RETURN_CYCLES:
-        stay.append(np.tile(0.5 ** (steps / (cycles * cycle)), (len(flat), 1)))
-        grow.append(none)
-        slope.append(np.zeros((len(means), len(flat))))
-    column = np.concatenate([np.arange(columns), *[flat] * (1 + len(RETURN_CYCLES))])
+    dampings, damped = np.unique(grid.damping, return_inverse=True)
+    returning = [np.zeros((len(means), len(flat)))] * len(RETURN_CYCLES)
+    slope = np.concatenate([smoothed.trends, 0.5 * slopes[:, grid.scale[flat]], *returning], axis=1)
+    ways = 1 + len(RETURN_CYCLES)
+    column = np.concatenate([np.arange(len(grid.scale)), *[flat] * ways])
+    way = np.concatenate([damped, *[np.full(len(flat), len(dampings) + number) for number in range(ways)]])
     rows = np.argsort(grid.family[column], kind="stable")
     column = column[rows]
     return Candidates(
         column,
         grid.family[column],
+        way[rows],
         means[:, grid.scale[column]],
-        np.concatenate(slope, axis=1)[:, rows],
-        np.concatenate(stay)[rows],
-        np.concatenate(grow)[rows],
+        slope[:, rows],
+        np.stack(
+            [np.ones(horizon)] * (len(dampings) + 1)
+            + [0.5 ** (steps / (cycles * cycle)) for cycles in RETURN_CYCLES]
+        ),
+        np.stack(
+            [np.cumsum(damping**steps) for damping in dampings]
+            + [steps]
+            + [np.zeros(horizon)] * len(RETURN_CYCLES)
+        ),
     )
 
 
-def paths(smoothed: Smoothed, candidates: Candidates, ends: Indices, steps: Indices) -> Floats:
-    """Forecasts (origins + 1, steps, candidates) on the smoothed scale, `steps` counting from 1 after each end.
+def paths(
+    smoothed: Smoothed,
+    candidates: Candidates,
+    ends: Indices,
+    steps: Indices,
+    kept: slice = slice(None),
+) -> Floats:
+    """Forecasts (kept ends, steps, candidates) on the smoothed scale, `steps` counting from 1 after each end.
 
     Candidates, of which there are most, lie side by side in memory, and sums are made in place.
     """
-    at = steps - 1
-    mean, slope = candidates.mean[:, None], candidates.slope[:, None]
-    stay, grow = candidates.stay.T[at], candidates.grow.T[at]
-    out = (smoothed.levels[:, None, candidates.column] - mean) * stay
+    at, ends = steps - 1, ends[kept]
+    mean, slope = candidates.mean[kept, None], candidates.slope[kept, None]
+    stay, grow = (
+        np.take(table.T[at], candidates.way, axis=1) for table in (candidates.stay, candidates.grow)
+    )
+    out = (smoothed.levels[kept, None, candidates.column] - mean) * stay
     out += mean
     if grow.any():
         out += slope * grow
@@ -100,6 +114,6 @@ def paths(smoothed: Smoothed, candidates: Candidates, ends: Indices, steps: Indi
         # Whole rows of neighbouring columns first: picking single columns from the states is five times as slow.
         first, last = int(candidates.column.min()), int(candidates.column.max())
         phase = (ends[:, None] + at) % smoothed.season
-        rows = smoothed.seasons[:, :, first : last + 1][np.arange(len(ends))[:, None], phase]
-        out += np.take(rows, candidates.column - first, axis=2)
+        seasons = smoothed.seasons[kept, :, first : last + 1]
+        out += np.take(seasons[np.arange(len(ends))[:, None], phase], candidates.column - first, axis=2)
     return np.asarray(out)

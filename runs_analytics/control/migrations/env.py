@@ -3,6 +3,7 @@
 from alembic import context
 
 from runs_analytics.control import (  # noqa: F401
+    schema_anomalies,
     schema_audit,
     schema_counters,
     schema_forecasts,

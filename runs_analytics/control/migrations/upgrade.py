@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from runs_analytics.errors import Conflict
 
-HEAD: Final = "0010"
+HEAD: Final = "0011"
 """The newest revision; a test compares it with the scripts."""
 
 

@@ -1,0 +1,199 @@
+"""Which anomalies there were: one per event, with what was usual, what it cost and what made it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time
+from typing import Final
+
+import numpy as np
+
+from runs_analytics.analytics.anomalies.causes import Cause
+from runs_analytics.analytics.anomalies.episodes import Watched
+from runs_analytics.analytics.anomalies.events import Seen, one_event_each
+from runs_analytics.analytics.anomalies.parts import causes_of
+from runs_analytics.analytics.anomalies.segments import (
+    GRAINS,
+    SUMS,
+    Grain,
+    Segment,
+    Series,
+    by_week,
+    series_of,
+    watch_all,
+)
+from runs_analytics.analytics.asking import Ask
+from runs_analytics.control.anomalies import Anomaly, CausePart, Measure, Place
+from runs_analytics.selection import Selection
+from runs_analytics.vocabulary import NANO
+from runs_analytics.zones import local_midnight, zone_named
+
+_ID_CHARACTERS: Final = 16
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A series and what the detector made of it."""
+
+    series: Series
+    watched: Watched
+
+
+_Looked = dict[tuple[Segment, Measure, Grain], Looked]
+
+
+def anomalies(ask: Ask, selection: Selection, now: datetime) -> tuple[Anomaly, ...]:
+    """The anomalies that a selection had, newest first: those of which a part lies within its dates.
+
+    What is found does not depend on the dates, so that an event is the same in every period that shows it.
+
+    Args:
+        ask: who asks.
+        selection: what about; its zone cuts days and hours.
+        now: aware; the newest whole hour and day before it are looked at too.
+    """
+    events = tuple(
+        event
+        for event in events_of(ask, selection, now)
+        if moment_of(event[0].start, selection.zone) < selection.stop_at
+        and moment_of(event[0].stop, selection.zone) > selection.start_at
+    )
+    found = _described(ask, selection, events, now)
+    return tuple(sorted(found, key=lambda one: (one.start, one.spreads, one.id), reverse=True))
+
+
+def looked_at(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> _Looked:
+    """Every watched series of what a selection's filters leave, whatever its dates."""
+    everywhere = _any_dates(selection, now)
+
+    def make() -> _Looked:
+        if grain == "week":
+            daily = looked_at(ask, selection, now, "day").values()
+            series = tuple(week for one in daily if (week := by_week(one.series)))
+        else:
+            series = series_of(ask, everywhere, now, grain)
+        found = ask.computed(watch_all, series)
+        return {
+            (one.segment, one.measure, grain): Looked(one, watched)
+            for one, watched in zip(series, found, strict=True)
+        }
+
+    return ask.kept("anomalies.looked_at", everywhere, grain, _hour(now), make=make)
+
+
+def events_of(ask: Ask, selection: Selection, now: datetime) -> tuple[tuple[Seen, ...], ...]:
+    """Every event of what a selection's filters leave, whatever its dates, as the episodes that show it."""
+
+    def make() -> tuple[tuple[Seen, ...], ...]:
+        return one_event_each(
+            Seen(one.series, episode, place)
+            for place, one in enumerate(_all_looked_at(ask, selection, now).values())
+            for episode in one.watched.episodes
+        )
+
+    return ask.kept("anomalies.events", _any_dates(selection, now), _hour(now), make=make)
+
+
+def moment_of(local: datetime, zone_name: str) -> datetime:
+    """A time of a zone's clock as a moment in UTC."""
+    zone = zone_named(zone_name)
+    if local.time() == time():
+        return local_midnight(local.date(), zone)
+    return local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def _described(
+    ask: Ask, selection: Selection, events: Sequence[tuple[Seen, ...]], now: datetime
+) -> list[Anomaly]:
+    """The events with their impact and causes."""
+    leads = tuple(event[0] for event in events)
+    names = tuple(_id(ask, selection, lead) for lead in leads)
+    everywhere = _any_dates(selection, now)
+    causes = ask.kept("anomalies.causes", everywhere, names, make=lambda: causes_of(ask, everywhere, leads))
+    looked = _all_looked_at(ask, selection, now)
+    return [
+        _anomaly(selection.zone, name, event, found, looked)
+        for name, event, found in zip(names, events, causes, strict=True)
+    ]
+
+
+def _all_looked_at(ask: Ask, selection: Selection, now: datetime) -> _Looked:
+    return {key: one for grain in GRAINS for key, one in looked_at(ask, selection, now, grain).items()}
+
+
+def _anomaly(
+    zone: str, name: str, event: tuple[Seen, ...], causes: tuple[Cause, ...], looked: _Looked
+) -> Anomaly:
+    lead = event[0]
+    episode, series = lead.episode, lead.series
+    own = (series.measure, lead.segment)
+    also = dict.fromkeys((one.series.measure, one.segment) for one in event[1:])
+    return Anomaly(
+        id=name,
+        measure=series.measure,
+        dimension=lead.segment.dimension or "",
+        value=lead.segment.value,
+        grain=series.grain,
+        kind=episode.kind,
+        direction=lead.direction,
+        start=moment_of(lead.start, zone),
+        stop=moment_of(lead.stop, zone),
+        peak=moment_of(series.start_of(episode.peak_step), zone),
+        is_open=episode.is_open,
+        actual_nano=_nano(episode.actual),
+        expected_nano=_nano(episode.expected),
+        spreads=round(float(episode.severity), 2),
+        credits_impact_nano=_impact_nano(lead, "credits", looked),
+        cost_impact_nano=_impact_nano(lead, "cost", looked),
+        causes=tuple(
+            CausePart(c.dimension, c.value, _nano(c.actual), _nano(c.expected), round(float(c.share), 4))
+            for c in causes
+        ),
+        also=tuple(Place(m, s.dimension or "", s.value) for m, s in also if (m, s) != own),
+    )
+
+
+def _impact_nano(lead: Seen, measure: Measure, looked: _Looked) -> int | None:
+    """An amount above what was usual in the event's own segment and time."""
+    found = looked.get((lead.segment, measure, lead.series.grain))
+    if found is None or lead.series.measure == "duration":
+        return None
+    steps = slice(lead.episode.first_step, lead.episode.stop_step)
+    values = found.series.array()[steps]
+    if lead.series.measure in SUMS:
+        return _nano(float(np.nansum(values - found.watched.expected[steps])))
+    # Of what was used in that time, the part of the errors above the usual rate.
+    return _nano(float(values.sum()) * (lead.episode.actual - lead.episode.expected))
+
+
+def _id(ask: Ask, selection: Selection, lead: Seen) -> str:
+    """The same for the same event, however much of it has been seen and whoever of an account asks."""
+    parts = (
+        ask.scope.account,
+        ask.scope.member,
+        selection.zone,
+        selection.filters,
+        selection.tags,
+        lead.segment.dimension,
+        lead.segment.value,
+        lead.series.measure,
+        lead.direction,
+        lead.start.isoformat(),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:_ID_CHARACTERS]
+
+
+def _any_dates(selection: Selection, now: datetime) -> Selection:
+    """The same filters and zone, with the present day as its dates."""
+    today = now.astimezone(zone_named(selection.zone)).date()
+    return replace(selection, start=today, end=today, period=None, comparison="none")
+
+
+def _hour(now: datetime) -> datetime:
+    return now.replace(minute=0, second=0, microsecond=0)
+
+
+def _nano(amount: float) -> int:
+    return round(float(amount) * NANO)

@@ -1,0 +1,228 @@
+"""The parts of the Anomalies page: cards, chart and tables, as values that exports share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final, cast
+
+import numpy as np
+import polars as pl
+import streamlit as st
+
+from runs_analytics import charts
+from runs_analytics.analytics import usage
+from runs_analytics.analytics.anomalies import history
+from runs_analytics.analytics.anomalies.history import Listed
+from runs_analytics.analytics.anomalies.questions import looked_at
+from runs_analytics.analytics.anomalies.segments import MEASURES, Grain, Segment
+from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
+from runs_analytics.control.anomalies import Measure as MeasureName
+from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.ui import anomaly_words as words
+from runs_analytics.ui import controls
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui.controls import View
+from runs_analytics.ui.headlines import main_measure
+from runs_analytics.ui.measures import Measure, measures
+from runs_analytics.ui.parts import Card
+from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.theme import current_theme
+from runs_analytics.zones import zone_named
+
+HOURS_UP_TO_DAYS: Final = 7
+"""Ranges up to this are drawn by hour."""
+
+FILTERS: Final = {"": "All severities", "medium": "Medium and high", "high": "High only"}
+STATES: Final = {"news": "To look at", "all": "All", "judged": "With a verdict"}
+
+
+def listed(view: View) -> tuple[Listed, ...]:
+    """Every anomaly of what is selected."""
+    return history.listed(view.ask, view.session.stores, view.selection, view.session.now)
+
+
+def wanted(found: Sequence[Listed]) -> list[Listed]:
+    """Those that the filters of the page leave: ongoing ones first, then the newest."""
+    least = controls.menu("severity", FILTERS, label="Severity")
+    state = controls.choice("state", STATES, label="State")
+    kept = [
+        one
+        for one in found
+        if (not least or SEVERITIES.index(one.anomaly.severity) >= SEVERITIES.index(least))
+        and (state == "all" or (one.counts if state == "news" else one.judgement is not None))
+    ]
+    return sorted(kept, key=lambda one: not one.anomaly.is_open)
+
+
+def measure(view: View) -> Measure:
+    """The measure that the chart is drawn in, which the address names."""
+    known = measures(view.ask.currency)
+    titles: dict[str, str] = {name: known[name].title for name in MEASURES}
+    default = main_measure(view, ("credits", "cost", "runs")).name
+    return known[controls.choice("measure", titles, label="Measure", default=default)]
+
+
+def cards(view: View, found: Sequence[Listed]) -> list[Card]:
+    """Headline numbers: how many, how many go on, and what they cost beyond what is usual."""
+    news = [one.anomaly for one in found if one.counts]
+    totals = usage.totals(view.ask, view.selection)
+    severe = sum(one.severity == "high" for one in news)
+    more = [one for one in news if one.direction == "up"]
+    used, spent = (
+        fmt.from_nano(sum(max(getattr(one, f"{name}_impact_nano") or 0, 0) for one in more))
+        for name in ("credits", "cost")
+    )
+    ignored = len(found) - len(news)
+    hidden = f" {ignored} more are ignored or said to be expected." if ignored else ""
+    return [
+        Card("Going on now", fmt.integer(sum(one.is_open for one in news))),
+        Card(
+            "In this period",
+            fmt.integer(len(news)),
+            help=f"One per event, however many numbers showed it.{hidden}",
+        ),
+        Card("Of high severity", fmt.integer(severe), help="At least 12 times as far off as usual."),
+        Card("Credits above usual", fmt.credits(used), help=_why(used, totals.credits)),
+        Card("Spend above usual", fmt.money(spent, view.ask.currency), help=_why(spent, totals.cost)),
+    ]
+
+
+def _why(part: Decimal, whole: Decimal) -> str:
+    share = f"{fmt.share(part, whole)} of the period's. " if whole else ""
+    return (
+        f"{share}Above what was usual, over all anomalies upward; where two overlap, what both have counts twice. "
+        "Of errors: what those above the usual rate used."
+    )
+
+
+def grain_of(view: View) -> Grain:
+    """Hours for a few days, else days."""
+    return "hour" if view.selection.days <= HOURS_UP_TO_DAYS else "day"
+
+
+def chart(view: View, shown: Measure, found: Sequence[Listed]) -> None:
+    """The measure of all that is selected within its usual range, with what was unusual in it."""
+    grain = grain_of(view)
+    name = cast(MeasureName, shown.name)
+    looked = looked_at(view.ask, view.selection, view.session.now, grain).get((Segment(), name, grain))
+    if looked is None:
+        length = "a day" if grain == "day" else "an hour"
+        st.info(
+            f"{shown.title} is watched from four weeks of runs on, with at least five {length}; of durations by day "
+            "and without filters. Choose another measure or a longer period.",
+            icon=":material/hourglass_empty:",
+        )
+        return
+    series, watched = looked.series, looked.watched
+    first, stop = (
+        datetime.combine(day, datetime.min.time())
+        for day in (view.selection.start, view.selection.end + timedelta(days=1))
+    )
+    steps = pl.DataFrame(
+        {
+            "bucket": [series.start_of(step) for step in range(len(series.array()))],
+            "actual": series.array(),
+            "expected": watched.expected,
+            "lower": watched.lower,
+            "upper": watched.upper,
+        }
+    ).filter(pl.col("bucket").is_between(first, stop, closed="left"))
+    if grain == "day":
+        steps = steps.with_columns(pl.col("bucket").cast(pl.Date))
+    marked = [one.anomaly for one in found if one.counts and _shows(one.anomaly, shown)]
+    drawn = charts.anomalies_over_time(
+        steps.with_columns(pl.col("expected", "lower", "upper").replace(np.nan, None)),
+        [_mark(view, one, grain) for one in marked],
+        grain=grain,
+        theme=current_theme(),
+        measure_title=shown.title,
+        unit=shown.unit,
+    )
+    st.altair_chart(drawn, theme=None)
+
+
+def _shows(one: Anomaly, shown: Measure) -> bool:
+    return FAMILIES[one.measure] == FAMILIES[cast(MeasureName, shown.name)]
+
+
+def _mark(view: View, one: Anomaly, grain: Grain) -> charts.Mark:
+    zone = zone_named(view.selection.zone)
+    start, stop, peak = (
+        moment.astimezone(zone).replace(tzinfo=None) for moment in (one.start, one.stop, one.peak)
+    )
+    measure = measures(view.ask.currency)[one.measure]
+    text = f"{words.title(one, measure)}, {words.when(one, zone)}. {words.cause(one)}"
+    return charts.Mark(
+        one.id, start, stop, peak.date() if grain == "day" else peak, words.mark(one), text, one.spreads
+    )
+
+
+def table(view: View, found: Sequence[Listed], name: str = "anomalies") -> ShownTable:
+    """Every event in a row, with its numbers and its causes."""
+    columns = (
+        Column("start", "From", "datetime"),
+        Column("stop", "To", "datetime"),
+        Column("state", "State", "text"),
+        Column("severity", "Severity", "text"),
+        Column("measure", "Measure", "text"),
+        Column("segment", "Where", "text"),
+        Column("kind", "Kind", "text"),
+        Column("actual", "Actual", "credits"),
+        Column("expected", "Expected", "credits"),
+        Column("credits_impact", "Credits above usual", "credits"),
+        Column("cost_impact", "Spend above usual", "money"),
+        Column("cause", "Cause", "text"),
+        Column("verdict", "Verdict", "text"),
+        Column("id", "Id", "text"),
+    )
+    schema = {c.name: _TYPES.get(c.kind, pl.String()) for c in columns}
+    rows = [_row(view, one) for one in found]
+    return ShownTable(name, "Anomalies", columns, pl.DataFrame(rows, schema, orient="row"))
+
+
+_TYPES: Final = {"datetime": pl.Datetime("us", "UTC"), "credits": AMOUNT, "money": AMOUNT}
+
+
+def _row(view: View, one: Listed) -> dict[str, object]:
+    found = one.anomaly
+    impacts = {
+        f"{name}_impact": None if nano is None else fmt.from_nano(nano)
+        for name, nano in (("credits", found.credits_impact_nano), ("cost", found.cost_impact_nano))
+    }
+    return {
+        "start": found.start,
+        "stop": found.stop,
+        "state": "going on" if found.is_open else "ended",
+        "severity": found.severity,
+        "measure": measures(view.ask.currency)[found.measure].title,
+        "segment": f"{found.dimension} {found.value}" if found.dimension else words.WHOLE,
+        "kind": words.kind(found),
+        "actual": fmt.from_nano(found.actual_nano),
+        "expected": fmt.from_nano(found.expected_nano),
+        **impacts,
+        "cause": words.cause(found),
+        "verdict": verdict_text(one),
+        "id": found.id,
+    }
+
+
+def verdict_text(one: Listed) -> str:
+    """What was said of it, by whom."""
+    if one.judgement is None:
+        return "ignored as such" if one.is_ignored else "none"
+    return f"{words.VERDICT_TITLES[one.judgement.verdict]}, by {one.judgement.by}"
+
+
+def runs_query(view: View, one: Anomaly) -> dict[str, list[str]]:
+    """The address of the runs behind an event: its days, its segment, and its first cause of another dimension."""
+    zone = zone_named(view.selection.zone)
+    days = (one.start.astimezone(zone).date(), (one.stop - timedelta(microseconds=1)).astimezone(zone).date())
+    query = {"period": [], "from": [days[0].isoformat()], "to": [days[1].isoformat()]}
+    chosen = [(one.dimension, one.value)] if one.dimension else []
+    chosen += [(part.dimension, part.value) for part in words.causes(one)[:1]]
+    query |= {dimension: [value] for dimension, value in chosen}
+    if one.measure == "error_rate" and one.direction == "up":
+        query["status"] = ["failed", "timed_out"]
+    return query
