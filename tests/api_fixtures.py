@@ -14,9 +14,10 @@ from typing import Any
 import httpx
 import pytest
 from control_fixtures import database_name, new_database
+from prepared import prepared
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, fill, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.api.application import create_api
@@ -92,16 +93,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A closed data folder with runs of the account `acme` and an account `other` without any."""
-    folder = tmp_path_factory.mktemp("filled") / "data"
-    _fill(folder, "")
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(filled_data(tmp_path_factory), folder)
+        with Stores.open(Settings(folder), lambda: NOW) as stores:
+            _add_other(stores)
+
+    return prepared(tmp_path_factory, "api", make)
 
 
 @pytest.fixture(scope="session")
 def filled_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The same with its control store in PostgreSQL: the folder, and the database to which nobody is connected."""
     folder, url = tmp_path_factory.mktemp("filled") / "data", new_database(postgres_server)
-    _fill(folder, url)
+    with Stores.open(Settings(folder, control_url=url), lambda: NOW) as stores:
+        fill(stores)
+        _add_other(stores)
     return folder, database_name(url)
 
 
@@ -120,9 +127,7 @@ def served_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         yield Api(stores)
 
 
-def _fill(folder: Path, url: str) -> None:
-    with Stores.open(Settings(folder, control_url=url), lambda: NOW) as stores:
-        fill(stores)
-        stores.control.write(
-            lambda c: create_account(c, OTHER, zone="UTC", currency="EUR", name="Other", now=NOW)
-        )
+def _add_other(stores: Stores) -> None:
+    stores.control.write(
+        lambda c: create_account(c, OTHER, zone="UTC", currency="EUR", name="Other", now=NOW)
+    )

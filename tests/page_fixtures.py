@@ -5,6 +5,7 @@ PYTEST_DONT_REWRITE: test modules import the names below before they load this a
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,8 +23,12 @@ from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores, accounts
 from runs_analytics.ui import gate
 from runs_analytics.visiting import Caller, Visitor
+from runs_analytics.worker.keeper import Keeper
 
 APP = str(Path(__file__).parents[1] / "app.py")
+
+_PAGES: dict[str, Any] = {}
+"""The pages as `st.navigation` registers them, once it was called."""
 
 
 def everyone(stores: Stores, caller: Caller, now: datetime) -> Visitor:
@@ -31,9 +36,17 @@ def everyone(stores: Stores, caller: Caller, now: datetime) -> Visitor:
     return Visitor("Operator", None, tuple((a, Scope(a.id, "page")) for a in accounts(stores)))
 
 
+def filled_like(template: Path, folder: Path, fill: Callable[[Stores], None]) -> Path:
+    """A copy of a data folder, filled further and closed."""
+    shutil.copytree(template, folder)
+    with Stores.open(Settings(folder), lambda: NOW) as stores:
+        fill(stores)
+    return folder
+
+
 @contextmanager
-def served(folder: Path, fill: Callable[[Stores], None]) -> Iterator[Stores]:
-    """The stores that the pages serve, filled before."""
+def served(folder: Path, filled: Callable[[Stores], None] | Path) -> Iterator[Stores]:
+    """The stores that the pages serve: filled by a function, or a copy of a data folder."""
     (folder / "clock").write_text(NOW.isoformat())
     with pytest.MonkeyPatch.context() as patch:
         # A page under test has no browser, and so no cookie.
@@ -41,10 +54,15 @@ def served(folder: Path, fill: Callable[[Stores], None]) -> Iterator[Stores]:
         patch.setattr(PagesManager, "__init__", _with_navigation(PagesManager.__init__))
         patch.setenv("RUNS_DATA_DIR", str(folder / "data"))
         patch.setenv("RUNS_CLOCK_FILE", str(folder / "clock"))
-        with Stores.open(Settings(folder / "data"), lambda: NOW) as filled:
-            fill(filled)
+        # Whatever works in the background would change things behind a test's back.
+        patch.setattr(Keeper, "start", lambda keeper: None)
+        if isinstance(filled, Path):
+            shutil.copytree(filled, folder / "data")
+        else:
+            with Stores.open(Settings(folder / "data"), lambda: NOW) as stores:
+                filled(stores)
         serving = composition.current()
-        # Tests apply what waits themselves, so that nothing changes behind their back.
+        # Tests apply what waits themselves.
         serving.worker.stop()
         yield serving.stores
         composition.stop()
@@ -53,8 +71,12 @@ def served(folder: Path, fill: Callable[[Stores], None]) -> Iterator[Stores]:
 def open_page(page: str, /, **query: str | list[str]) -> AppTest:
     """A page at an address; `from_` stands for `from`."""
     app = AppTest.from_file(APP, default_timeout=60)
-    # The pages are known after the first run only.
-    app.run().switch_page(f"pages/{page}.py")
+    if not _PAGES:
+        # The pages are known after a run only; they are the same in every other app.
+        _PAGES.update(app.run()._registered_pages or {})
+        app = AppTest.from_file(APP, default_timeout=60)
+    app._registered_pages = dict(_PAGES)
+    app.switch_page(f"pages/{page}.py")
     for name, values in query.items():
         app.query_params[name.rstrip("_")] = values
     return app.run()

@@ -47,7 +47,7 @@ PLAIN: Final = frozenset(
     {
         *(("path", name) for name in ("dimension", "book", "subject")),
         *(("query", name) for name in ("period", "from", "to", "zone", "kind", "status", "sort", "order")),
-        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure")),
+        *(("query", name) for name in ("limit", "grain", "by", "format", "days", "measure", "compare")),
         *(("query", name) for name in ("dimension", "severity", "verdict")),
         *(("body", name) for name in ("started_at", "ended_at", "duration_ms", "status", "kind", "tags")),
         *(("body", name) for name in ("input_tokens", "output_tokens", "cached_tokens", "units", "currency")),
@@ -315,6 +315,12 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "get_usage_over_time": _over_time,
     "list_members": lambda t: _filtered(t, "/v1/members"),
     "get_forecast": _ahead,
+    **dict.fromkeys(
+        ("get_patterns", "get_hours_of_week", "get_peak_hours", "get_seasonality", "get_level_changes"),
+        _filtered,
+    ),
+    "get_concurrency": lambda t: _filtered(t, "/v1/patterns/concurrency"),
+    "get_calendar": lambda t: _filtered(t, "/v1/patterns/calendar"),
     "get_limit_outlooks": lambda t: Call(),
     "get_run_out": lambda t: Call(),
     "get_kept_forecasts": lambda t: Call(query={"measure": "credits"}),

@@ -33,6 +33,8 @@ LISTS: dict[str, tuple[str, dict[str, Any]]] = {
     "usage/by/member": ("values", {"period": "180d"}),
     "usage/by/service": ("values", {"period": "180d", "feature": "crawl"}),
     "usage/over-time": ("slots", {"period": "30d", "by": "service"}),
+    "patterns/calendar": ("days", {"period": "30d"}),
+    "patterns/concurrency": ("slots", {"period": "30d"}),
     "members": ("values", {"period": "180d"}),
 }
 """Path, the name of its list and what chooses it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -21,10 +22,10 @@ from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 
 
-@pytest.fixture
-def filled(tmp_path: Path) -> tuple[Path, list[str]]:
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """A data folder whose process was killed: some runs archived, the newest only in the WAL and the inbox."""
-    data_dir = tmp_path / "data"
+    data_dir = tmp_path_factory.mktemp("killed") / "data"
     done = subprocess.run(
         [sys.executable, "-m", "tests.fill_and_crash", str(data_dir)],
         cwd=Path(__file__).parents[1],
@@ -34,6 +35,13 @@ def filled(tmp_path: Path) -> tuple[Path, list[str]]:
     )
     assert done.returncode == EXIT_STATUS, done.stderr
     return data_dir, done.stdout.split()
+
+
+@pytest.fixture
+def filled(killed: tuple[Path, list[str]], tmp_path: Path) -> tuple[Path, list[str]]:
+    """A copy of that folder, to be damaged."""
+    data_dir, sent = killed
+    return shutil.copytree(data_dir, tmp_path / "data"), sent
 
 
 def check_healed(data_dir: Path, sent: list[str]) -> list[str]:

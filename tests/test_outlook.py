@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import polars as pl
 import pytest
-from page_fixtures import open_page, served, texts
-from warehouse_fixtures import NOW, SCOPE, fill, make_runs
+from page_fixtures import filled_like, open_page, served, texts
+from warehouse_fixtures import NOW, SCOPE, filled_data, make_runs
 
 from runs_analytics.analytics import outlook, usage
 from runs_analytics.analytics.asking import Ask
@@ -34,12 +34,13 @@ ALL = Selection(TODAY - 30 * DAY, TODAY, "Europe/Berlin")
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """An account with runs on each day up to this noon, credits and limits."""
-    with served(tmp_path_factory.mktemp("outlook"), _fill) as serving:
+    folder = tmp_path_factory.mktemp("outlook")
+    filled = filled_like(filled_data(tmp_path_factory, rows=200), folder / "filled", _fill)
+    with served(folder, filled) as serving:
         yield serving
 
 
 def _fill(stores: Stores) -> None:
-    fill(stores, rows=200)
     later = timedelta(days=16, hours=11)
     runs = make_runs(4000, seed=5).with_columns(
         pl.concat_str(pl.lit("later-"), "id").alias("id"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from page_fixtures import APP, open_page, served
 from streamlit.testing.v1 import AppTest
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics import composition
 from runs_analytics.analytics import usage
@@ -36,7 +36,7 @@ Open = Callable[..., AppTest]
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """The stores that the pages serve, with runs of one account, at a fixed moment."""
-    with served(tmp_path_factory.mktemp("pages"), lambda filled: fill(filled, rows=ROWS)) as serving:
+    with served(tmp_path_factory.mktemp("pages"), filled_data(tmp_path_factory, rows=ROWS)) as serving:
         yield serving
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from page_fixtures import open_page, served, texts
+from page_fixtures import filled_like, open_page, served, texts
 from streamlit.testing.v1 import AppTest
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics.asking import Ask
@@ -28,16 +29,20 @@ DAY = timedelta(days=1)
 OPENED = NOW - 10 * DAY  # 12 November: 19 of 30 days are left
 
 
-@pytest.fixture
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An account on a plan since ten days ago, with a promotion and a run's usage."""
-    with served(tmp_path_factory.mktemp("credits"), _fill) as serving:
+    folder = tmp_path_factory.mktemp("credits") / "data"
+    return filled_like(filled_data(tmp_path_factory, rows=200), folder, _fill)
+
+
+@pytest.fixture
+def stores(filled: Path, tmp_path: Path) -> Iterator[Stores]:
+    with served(tmp_path, filled) as serving:
         yield serving
 
 
 def _fill(stores: Stores) -> None:
-    fill(stores, rows=200)
-
     def act(connection: object) -> None:
         for plan_id, allowance in (("team", 300), ("scale", 600)):
             given = Plan(plan_id, plan_id.title(), "month", allowance * NANO, price_nano=allowance * NANO)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
-from page_fixtures import open_page, served, texts
+from page_fixtures import filled_like, open_page, served, texts
 from streamlit.testing.v1 import AppTest
-from warehouse_fixtures import CREDITS, NOW, SCOPE, fill
+from warehouse_fixtures import CREDITS, NOW, SCOPE, filled_data
 
 from runs_analytics.analytics import history, pricing, rerating
 from runs_analytics.analytics.asking import Ask
@@ -31,15 +32,20 @@ DEARER = CREDITS | {
 }
 
 
-@pytest.fixture
-def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Imported runs, a ledger, and a second version that comes next year."""
-    with served(tmp_path_factory.mktemp("pricing"), _fill) as serving:
+    folder = tmp_path_factory.mktemp("pricing") / "data"
+    return filled_like(filled_data(tmp_path_factory, rows=200), folder, _fill)
+
+
+@pytest.fixture
+def stores(filled: Path, tmp_path: Path) -> Iterator[Stores]:
+    with served(tmp_path, filled) as serving:
         yield serving
 
 
 def _fill(stores: Stores) -> None:
-    fill(stores, rows=300)
     stores.add_price_version(SCOPE, "credits", PriceVersion.from_json(DEARER))
     given = Grant("g", "purchase", 10_000 * NANO, 10, NOW, None, NOW)
     stores.control.write(lambda c: ledger.add_grant(c, SCOPE, given))

@@ -12,7 +12,13 @@ from warehouse_fixtures import NOW, SCOPE
 
 from runs_analytics.analytics import patterns, usage
 from runs_analytics.analytics.asking import Ask
-from runs_analytics.analytics.patterns import average_of, hours_of_week, peak_hours, rhythm
+from runs_analytics.analytics.patterns import (
+    average_of,
+    compared_hours,
+    hours_of_week,
+    peak_hours,
+    rhythm,
+)
 from runs_analytics.control.accounts import create_account
 from runs_analytics.run_frame import RUN_SCHEMA
 from runs_analytics.selection import Selection
@@ -179,3 +185,48 @@ def test_hours_of_the_day_and_weekdays_are_sums_of_the_cells(office: Ask) -> Non
     assert hours["runs"].sum() == weekdays["runs"].sum() == 552
     assert hours.filter(pl.col("hour") == 10).select(average_of("runs")).item() == (4 * (48 + 5)) / 28
     assert weekdays.select(average_of("runs", per_hours=24))["runs"].to_list() == [25, 33, 25, 25, 25, 5, 0]
+
+
+def test_a_period_beside_itself_does_not_differ(office: Ask) -> None:
+    cells = hours_of_week(office, JUNE, NOW)
+    found = compared_hours(cells, cells, "runs")
+    assert found.height == 168
+    assert set(found["difference"]) == {0.0}
+
+
+def test_hours_are_compared_by_what_they_have_on_average(office: Ask) -> None:
+    # Three weeks against one: sums would differ threefold.
+    three, one = (
+        hours_of_week(office, replace(JUNE, start=start, end=end), NOW)
+        for start, end in ((date(2026, 6, 8), date(2026, 6, 28)), (date(2026, 6, 1), date(2026, 6, 7)))
+    )
+    assert set(compared_hours(three, one, "credits")["difference"]) == {0.0}
+    without_a_sunday = hours_of_week(office, replace(JUNE, end=date(2026, 6, 6)), NOW)
+    found = compared_hours(three, without_a_sunday, "runs")
+    assert found.filter(pl.col("difference").is_null())["weekday"].unique().to_list() == [6]
+
+
+def test_levels_are_compared_only_where_both_have_enough_runs(office: Ask) -> None:
+    four, one = (
+        hours_of_week(office, replace(JUNE, end=end), NOW) for end in (date(2026, 6, 28), date(2026, 6, 7))
+    )
+    tuesdays = (pl.col("weekday") == 1) & (pl.col("hour") == 10)
+    assert compared_hours(four, four, "error_rate").filter(tuesdays)["difference"].item() == 0.0
+    assert compared_hours(four, one, "error_rate")["difference"].null_count() == 168
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/St_Johns"])
+def test_the_calendar_has_every_day_that_has_come_and_adds_up(file_ask: Ask, zone: str) -> None:
+    selection = replace(AUTUMN, zone=zone)
+    found = patterns.calendar(file_ask, selection, NOW)
+    totals = usage.totals(file_ask, selection)
+    assert found["day"].to_list() == [selection.start + timedelta(n) for n in range(selection.days)]
+    assert (found["runs"].sum(), found["credits"].sum()) == (totals.runs, totals.credits)
+
+
+def test_the_calendar_begins_with_the_account_and_ends_today(file_ask: Ask) -> None:
+    found = patterns.calendar(file_ask, Selection(date(2020, 1, 1), date(2030, 1, 1), "Europe/Berlin"), NOW)
+    assert (found["day"][0], found["day"][-1]) == (date(2026, 3, 1), NOW.date())
+    empty = patterns.calendar(file_ask, AUTUMN.with_filter("service", ["nobody's"]), NOW)
+    assert empty.height == AUTUMN.days
+    assert empty["runs"].sum() == 0

@@ -38,6 +38,10 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(
         ("get_usage", "get_usage_by", "get_usage_over_time", "list_members", "get_forecast"), READING
     ),
+    **dict.fromkeys(
+        ("get_patterns", "get_hours_of_week", "get_peak_hours", "get_concurrency", "get_seasonality"), READING
+    ),
+    **dict.fromkeys(("get_level_changes", "get_calendar"), READING),
     "list_anomalies": READING,
     "get_anomaly": LOOKING,
     "put_verdict": MONEY,

@@ -21,6 +21,7 @@ from runs_analytics.scope import Scope
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 from runs_analytics.vocabulary import DIMENSIONS, QUANTITIES
+from runs_analytics.warehouse import apply
 
 pytest_plugins = ("control_fixtures", "warehouse_fixtures")
 
@@ -100,7 +101,20 @@ def stored(stores: Stores, scope: Scope) -> pl.DataFrame:
         return rows.pl()
 
 
-def test_both_ways_store_and_rate_a_run_alike(stores: Stores, tmp_path: Path) -> None:
+def rolled_up(stores: Stores, scope: Scope) -> list[tuple[Any, ...]]:
+    with stores.warehouse.transaction() as connection:
+        return connection.execute(
+            'SELECT dimension, "value", sum(runs), sum(credits_whole), sum(duration_us) FROM rollup_day '
+            "WHERE account = $account GROUP BY ALL ORDER BY ALL",
+            {"account": scope.account},
+        ).fetchall()
+
+
+@pytest.mark.parametrize("few_rows", [apply.FEW_ROWS, 0], ids=["read once", "read by each statement"])
+def test_both_ways_store_and_rate_a_run_alike(
+    stores: Stores, tmp_path: Path, few_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "FEW_ROWS", few_rows)
     events = recent_events(400)
     answers = accepter(stores).accept(HTTP, list(events), NOW)
     assert {a.status for a in answers} == {"accepted"}
@@ -109,6 +123,7 @@ def test_both_ways_store_and_rate_a_run_alike(stores: Stores, tmp_path: Path) ->
     assert (report.accepted, report.rejected) == (400, 0), report.reasons
     stores.apply_waiting()
     assert_frame_equal(stored(stores, HTTP), stored(stores, FILE))
+    assert rolled_up(stores, HTTP) == rolled_up(stores, FILE)
 
 
 @pytest.mark.parametrize("first", ["http", "file"])

@@ -6,12 +6,15 @@ PYTEST_DONT_REWRITE: test modules import the names below before they load this a
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import polars as pl
 import psycopg
 import pytest
+from prepared import prepared
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.accounts import create_account
@@ -113,10 +116,23 @@ def fill(stores: Stores, *, rows: int = 3000, zone: str = "Europe/Berlin") -> No
     stores.apply_waiting()
 
 
+def filled_data(factory: pytest.TempPathFactory, *, rows: int = 3000) -> Path:
+    """A closed data folder as `fill` leaves it, to be copied."""
+
+    def make(folder: Path) -> None:
+        with Stores.open(Settings(folder), lambda: NOW) as stores:
+            fill(stores, rows=rows)
+
+    return prepared(factory, f"{rows}-runs", make)
+
+
 @pytest.fixture(scope="session")
 def file_ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     """Questions about the runs in a DuckDB file, every one asked anew."""
-    yield from _opened(Settings(tmp_path_factory.mktemp("file") / "data"))
+    folder = tmp_path_factory.mktemp("file") / "data"
+    shutil.copytree(filled_data(tmp_path_factory), folder)
+    with Stores.open(Settings(folder), lambda: NOW) as stores:
+        yield _asked_anew(stores)
 
 
 @pytest.fixture(scope="session")
@@ -126,9 +142,12 @@ def lake_ask(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
         connection.execute("CREATE DATABASE lake_questions")
     folder = tmp_path_factory.mktemp("lake")
     catalog = psycopg.conninfo.make_conninfo(postgres_server, dbname="lake_questions")
-    yield from _opened(
-        Settings(folder / "data", warehouse="lake", lake_catalog=catalog, lake_data=str(folder / "lake"))
+    settings = Settings(
+        folder / "data", warehouse="lake", lake_catalog=catalog, lake_data=str(folder / "lake")
     )
+    with Stores.open(settings, lambda: NOW) as stores:
+        fill(stores)
+        yield _asked_anew(stores)
 
 
 @pytest.fixture(scope="session", params=["file", "lake"])
@@ -138,8 +157,6 @@ def ask(request: pytest.FixtureRequest) -> Ask:
     return found
 
 
-def _opened(settings: Settings) -> Iterator[Ask]:
-    with Stores.open(settings, lambda: NOW) as stores:
-        fill(stores)
-        asked = Ask.of(stores, SCOPE)
-        yield Ask(asked.whole, asked.scope, asked.zone, asked.currency)
+def _asked_anew(stores: Stores) -> Ask:
+    asked = Ask.of(stores, SCOPE)
+    return Ask(asked.whole, asked.scope, asked.zone, asked.currency)

@@ -16,7 +16,7 @@ import polars as pl
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
-from runs_analytics.analytics.patterns import counted_quarter_hours
+from runs_analytics.analytics.patterns import counted_quarter_hours, everything
 from runs_analytics.analytics.plan import Grain, filter_params, selection_shifts
 from runs_analytics.analytics.sweep import QUARTER_US, SLOTS, Ints, Sweep, slots
 from runs_analytics.selection import Selection
@@ -79,7 +79,7 @@ def concurrency(
         now: aware; later moments have not come.
         tell: called with the share that is done, where the question takes several steps.
     """
-    span = counted_quarter_hours(ask, selection, now)
+    span = _span(ask, selection, now)
     return ask.kept("concurrency.all", selection, span, make=lambda: _concurrency(ask, selection, span, tell))
 
 
@@ -92,7 +92,7 @@ def concurrency_by_value(
         `value`, `peak`, `peak_at` (Datetime on the zone's clock), `busy_us` (time in progress, added up), and
         `at_peak`: how many were in progress at the moment of the peak of all, which add up to it.
     """
-    span = counted_quarter_hours(ask, selection, now)
+    span = _span(ask, selection, now)
     whole = concurrency(ask, selection, now, tell=tell)
 
     def make() -> pl.DataFrame:
@@ -115,6 +115,12 @@ def peaks_over_time(found: Concurrency, selection: Selection, grain: Grain) -> p
         .agg(pl.col("peak").max(), pl.col("peak_at").get(first))
         .sort("bucket")
     )
+
+
+def _span(ask: Ask, selection: Selection, now: datetime) -> tuple[int, int]:
+    """The quarter-hours that are looked at, the second exclusive; none of an account without runs."""
+    start, stop = counted_quarter_hours(ask, selection, now)
+    return (start, stop) if everything(ask) else (start, start)
 
 
 def _concurrency(ask: Ask, selection: Selection, span: tuple[int, int], tell: Tell) -> Concurrency:

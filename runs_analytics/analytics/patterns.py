@@ -79,6 +79,11 @@ def amount_of(measure: Measure) -> pl.Expr:
     return pl.col("error_runs" if measure == "errors" else measure)
 
 
+def known_amount_of(measure: Measure) -> pl.Expr:
+    """A measure's sum or level; null where a level rests on too few runs to be compared."""
+    return pl.when(_is_known(measure)).then(amount_of(measure))
+
+
 def average_of(measure: Measure, *, per_hours: int = 1) -> pl.Expr:
     """A measure per so many hours as a float, from summed columns and `hours`; levels stay as they are."""
     whole = amount_of(measure).cast(pl.Float64)
@@ -154,6 +159,42 @@ def peak_hours(ask: Ask, selection: Selection, measure: Measure, *, top: int = 1
     return ranked.head(top).select("bucket", "amount", "share", "runs")
 
 
+def compared_hours(cells: pl.DataFrame, before: pl.DataFrame, measure: Measure) -> pl.DataFrame:
+    """Hours of the week of a period beside those of another, by what each has on average.
+
+    Args:
+        cells: as `hours_of_week` of the period.
+        before: of the one that it is compared with.
+        measure: what is compared; a level only where both have enough runs.
+
+    Returns:
+        `weekday`, `hour`, `hours`, `amount`, `before` and `difference` (floats; null where one lacks such an hour).
+    """
+    named = [
+        side.select(
+            "weekday", "hour", "hours", pl.when(_is_known(measure)).then(average_of(measure)).alias(name)
+        )
+        for side, name in ((cells, "amount"), (before, "before"))
+    ]
+    joined = named[0].join(named[1].drop("hours"), on=["weekday", "hour"]).sort("weekday", "hour")
+    return joined.with_columns((pl.col("amount") - pl.col("before")).alias("difference"))
+
+
+def calendar(ask: Ask, selection: Selection, now: datetime) -> pl.DataFrame:
+    """Every local day of the period from the account's first to today, with its sums; they add up to the selection's.
+
+    Returns:
+        `day` (Date) and the sums as of `hours_of_week`; zeros where a day has no runs.
+    """
+    found = usage.over_time(ask, selection, "day").select(pl.col("bucket").dt.date().alias("day"), *_COLUMNS)
+    today = now.astimezone(zone_named(selection.zone)).date()
+    last = max([min(selection.end, today), *found["day"].tail(1)])
+    whole = everything(ask)
+    first = min([max(selection.start, whole.start if whole else selection.start), *found["day"].head(1)])
+    days = pl.date_range(first, max(first, last), "1d", eager=True).alias("day").to_frame()
+    return days.join(found, on="day", how="left").sort("day").with_columns(pl.col(_COLUMNS).fill_null(0))
+
+
 def rhythm(cells: pl.DataFrame, measure: Measure) -> Rhythm | None:
     """The pattern of a measure in a few numbers; None where no hour has any of it."""
     averages = cells.with_columns(average_of(measure).alias("average"))
@@ -189,10 +230,15 @@ def counted_quarter_hours(ask: Ask, selection: Selection, now: datetime) -> tupl
     """The quarter-hours of the selection from the account's first day to the present one, the second exclusive."""
     bounds = quarter_hour_params(selection)
     start, stop = bounds["start_quarter_hour"], bounds["stop_quarter_hour"]
-    whole = ask.kept("patterns.whole_log", make=lambda: whole_log(ask))
+    whole = everything(ask)
     if whole is not None:
         start = max(start, quarter_hour_of(local_midnight(whole.start, zone_named(ask.zone))))
     return start, max(start, min(stop, quarter_hour_of(_until(ask, selection, now)) + 1))
+
+
+def everything(ask: Ask) -> Selection | None:
+    """The account's whole history in its own zone; None when there are no runs."""
+    return ask.kept("patterns.everything", make=lambda: whole_log(ask))
 
 
 def _until(ask: Ask, selection: Selection, now: datetime) -> datetime:

@@ -17,6 +17,7 @@ from runs_analytics.api.lanes import ReadingLane
 from runs_analytics.api.limit_routes import limits_router
 from runs_analytics.api.limits import BodyLimit
 from runs_analytics.api.metrics import Metrics
+from runs_analytics.api.pattern_routes import patterns_router
 from runs_analytics.api.people_routes import people_router
 from runs_analytics.api.plan_routes import plans_router
 from runs_analytics.api.problems import install_handlers
@@ -33,6 +34,7 @@ _ROUTERS: Final = (
     usage_router,
     runs_list_router,
     forecasts_router,
+    patterns_router,
     anomalies_router,
     scenarios_router,
     credits_router,

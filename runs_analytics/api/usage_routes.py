@@ -37,9 +37,9 @@ _MEASURE_SHAPES: Final[dict[str, Any]] = {
     **{name: AMOUNT if name in _AMOUNTS else INTEGER for name in _MEASURES},
     "error_rate": nullable(NUMBER),
 }
-_RANGE: Final = shape(**{"from": TEXT, "to": TEXT, "zone": TEXT, "currency": TEXT})
+RANGE: Final = shape(**{"from": TEXT, "to": TEXT, "zone": TEXT, "currency": TEXT})
 _BY: Final = shape(
-    range=_RANGE,
+    range=RANGE,
     dimension=TEXT,
     totals=shape(**_MEASURE_SHAPES),
     values=list_of(shape(value=TEXT, **_MEASURE_SHAPES)),
@@ -65,13 +65,13 @@ def usage_router(serving: Serving) -> APIRouter:
     @router.get(
         "/v1/usage",
         **described(
-            "Every measure of the selected runs", shape(range=_RANGE, totals=shape(**_MEASURE_SHAPES))
+            "Every measure of the selected runs", shape(range=RANGE, totals=shape(**_MEASURE_SHAPES))
         ),
     )
     async def get_usage(request: Request, query: Annotated[SelectionQuery, InQuery()]) -> Response:
         def ask() -> Any:
             asked, selection = selected(serving, request, query)
-            return {"range": _range(asked, selection), "totals": _totals(usage.totals(asked, selection))}
+            return {"range": range_of(asked, selection), "totals": _totals(usage.totals(asked, selection))}
 
         return answer(await run(ask))
 
@@ -90,7 +90,7 @@ def usage_router(serving: Serving) -> APIRouter:
         **described(
             "Every measure by local slot; slots without runs are absent",
             shape(
-                range=_RANGE,
+                range=RANGE,
                 grain=TEXT,
                 by=nullable(TEXT),
                 slots=list_of(shape(start=TEXT, value=nullable(TEXT), **_MEASURE_SHAPES)),
@@ -111,7 +111,7 @@ def usage_router(serving: Serving) -> APIRouter:
                 lambda row: (_start(row["bucket"]), row.get("value", "")),
             )
             return {
-                "range": _range(asked, selection),
+                "range": range_of(asked, selection),
                 "grain": query.grain,
                 "by": query.by or None,
                 "slots": [
@@ -144,7 +144,7 @@ def _by(serving: Serving, request: Request, query: SelectionPageQuery, dimension
         lambda row: (-int(row["credits"].scaleb(9)), -int(row["runs"]), row["value"]),
     )
     return {
-        "range": _range(asked, selection),
+        "range": range_of(asked, selection),
         "dimension": dimension,
         "totals": _totals(usage.totals(asked, selection)),
         "values": [{"value": row["value"], **_measures(row)} for row in rows],
@@ -152,7 +152,8 @@ def _by(serving: Serving, request: Request, query: SelectionPageQuery, dimension
     }
 
 
-def _range(asked: Ask, selection: Selection) -> dict[str, str]:
+def range_of(asked: Ask, selection: Selection) -> dict[str, str]:
+    """What an answer rests on: the dates, the zone that cuts them, and the currency of amounts."""
     return {
         "from": selection.start.isoformat(),
         "to": selection.end.isoformat(),

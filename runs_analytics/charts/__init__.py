@@ -6,6 +6,7 @@ who cannot see it (`description`).
 
 from runs_analytics.charts import alt_text
 from runs_analytics.charts.anomalies import Mark, anomalies_over_time
+from runs_analytics.charts.calendar import calendar
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
@@ -62,6 +63,7 @@ __all__ = [
     "anomalies_over_time",
     "blank",
     "bytes_text",
+    "calendar",
     "colour_of",
     "configured",
     "distribution_boxes",

@@ -7,7 +7,7 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.parts import BAR, blank, finished
+from runs_analytics.charts.parts import blank, finished
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.units import Unit
 
@@ -28,7 +28,8 @@ def hours_of_week(
     measure_title: str,
     unit: Unit,
     colour: str | None = None,
-    selectable: bool = True,
+    whole_title: str = "All such hours",
+    is_difference: bool = False,
 ) -> alt.LayerChart:
     """One square per hour of the week, weekdays below each other.
 
@@ -40,17 +41,18 @@ def hours_of_week(
         measure_title: what is drawn: `Runs per hour`.
         unit: of the amounts.
         colour: of a full cell; the theme's first by default.
-        selectable: adds the selection `BAR` with the field `cell` (`weekday-hour`).
+        whole_title: what `whole_text` is.
+        is_difference: whether amounts are more or less than before, in two colours from nothing on.
     """
     height_px = _ROW_PX * len(WEEKDAYS) + _AXIS_PX
     if frame["amount"].drop_nulls().is_empty():
         return blank(theme, height_px)
-    top = float(frame["amount"].max() or 1.0)  # type: ignore[arg-type]
-    rows = _rows(frame, unit, top)
+    top = float(frame["amount"].abs().max() or 1.0)  # type: ignore[arg-type]
+    rows = _rows(frame, unit, top, is_difference)
     tips = {
         "when": "Hour of the week",
         "text": measure_title,
-        "whole_text": "All such hours",
+        "whole_text": whole_title,
         "hours_text": "Counted",
     }
     base = alt.Chart(rows).encode(
@@ -74,15 +76,16 @@ def hours_of_week(
         ),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips.items()],
     )
-    cells = base.mark_rect(cornerRadius=3, cursor="pointer" if selectable else "default").encode(
-        color=alt.Color(
-            "amount:Q",
-            scale=alt.Scale(domain=[0, top], range=[theme.track, colour or theme.primary], clamp=True),
-            legend=None,
+    full = colour or theme.primary
+    scale = (
+        # By hue, orange would fade through pink.
+        alt.Scale(
+            domain=[-top, 0, top], range=[theme.series[1], theme.track, full], clamp=True, interpolate="rgb"
         )
+        if is_difference
+        else alt.Scale(domain=[0, top], range=[theme.track, full], clamp=True)
     )
-    if selectable:
-        cells = cells.add_params(alt.selection_point(name=BAR, fields=["cell"]))
+    cells = base.mark_rect(cornerRadius=3).encode(color=alt.Color("amount:Q", scale=scale, legend=None))
     numbers = (
         base.transform_filter("isValid(datum.amount)")
         .mark_text(fontSize=11, tooltip=None, opacity=alt.ExprRef(f"width > {_TEXT_FROM_PX} ? 1 : 0"))
@@ -95,22 +98,22 @@ def hours_of_week(
     return finished([cells, numbers], theme, height_px, _words(rows, measure_title))
 
 
-def _rows(frame: pl.DataFrame, unit: Unit, top: float) -> pl.DataFrame:
+def _rows(frame: pl.DataFrame, unit: Unit, top: float, is_signed: bool) -> pl.DataFrame:
     made = []
     for weekday, hour, hours, amount, whole in frame.select(
         "weekday", "hour", "hours", "amount", "whole_text"
     ).iter_rows():
+        sign = "+" if is_signed and amount is not None and amount > 0 else ""
         when = f"{WEEKDAYS[weekday]} {hour:02d}:00–{(hour + 1) % 24:02d}:00"
         made.append(
             {
                 "weekday": weekday,
                 "hour": hour,
-                "cell": f"{weekday}-{hour}",
                 "amount": amount,
-                "is_full": amount is not None and amount >= top * _DARK_FROM,
+                "is_full": amount is not None and abs(amount) >= top * _DARK_FROM,
                 "when": when,
-                "text": unit.text(amount) if amount is not None else "no value",
-                "short": short_number(unit, amount),
+                "text": sign + unit.text(amount) if amount is not None else "no value",
+                "short": sign + short_number(unit, amount),
                 "whole_text": whole,
                 "hours_text": f"{hours:,.4g} such hours" if hours != 1 else "1 such hour",
             }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, cast
 
 import polars as pl
@@ -152,7 +152,12 @@ def values_table(view: View, whole: Concurrency, by: Dimension) -> ShownTable:
 
 def moment_text(at: datetime) -> str:
     """A moment on the zone's clock: `Tue 3 Nov 2026, 10:42:07`."""
-    return f"{at:%a} {fmt.date_range(at, at)}, {at:%H:%M:%S}"
+    return f"{day_text(at)}, {at:%H:%M:%S}"
+
+
+def day_text(day: date) -> str:
+    """A day with its weekday: `Tue 3 Nov 2026`."""
+    return f"{day:%a} {fmt.date_range(day, day)}"
 
 
 def _mean(found: Concurrency) -> str:

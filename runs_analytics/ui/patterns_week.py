@@ -48,7 +48,7 @@ class Week:
     @property
     def title(self) -> str:
         """What a cell is: `Runs per hour`."""
-        return self.measure.title if self.measure.is_level else f"{self.measure.title} per hour"
+        return per_hour(self.measure)
 
     def text(self, amount: float | None) -> str:
         """An average in words."""
@@ -81,6 +81,11 @@ def measure(view: View) -> Measure:
     return known[name]
 
 
+def per_hour(shown: Measure) -> str:
+    """What an hour of the week is: `Runs per hour`."""
+    return shown.title if shown.is_level else f"{shown.title} per hour"
+
+
 def name_of(shown: Measure) -> patterns.Measure:
     """A measure as the questions name it."""
     return cast(patterns.Measure, shown.name)
@@ -92,7 +97,7 @@ def week(view: View, shown: Measure) -> Week:
     cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
     found = patterns.rhythm(cells, name)
     drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
-    return Week(shown, name, _unit(shown, view.ask.currency), drawn, found)
+    return Week(shown, name, unit_of(shown, view.ask.currency), drawn, found)
 
 
 def sentence(view: View, shown: Week) -> str:
@@ -186,7 +191,8 @@ def _integer(value: Number | None) -> str:
     return fmt.integer(None if value is None else int(value))
 
 
-def _unit(shown: Measure, currency: str) -> Unit:
+def unit_of(shown: Measure, currency: str) -> Unit:
+    """The unit of a measure's average hour."""
     if shown.name == "error_rate":
         return RATE
     if shown.name == "duration":

@@ -28,6 +28,9 @@ RUN_COLUMNS: Final = (
 SORTED_ROWS: Final = 750_000
 """Rows of segments that one INSERT sorts; sorting them takes some 1.5 KiB of memory each."""
 
+FEW_ROWS: Final = 10_000
+"""Rows of segments that are read into memory once: each of the statements would open every file again."""
+
 _SIGNED_STEPS: Final = ("changed_cube.sql", "add_rollup_quarter_hour.sql", "add_duration_histogram.sql")
 """Statements that sum the changed runs, times the sign."""
 
@@ -90,11 +93,18 @@ def apply_segments(warehouse: Warehouse, files: Sequence[SegmentRows], upto_seq:
         upto_seq: the highest seq that is complete with these files.
     """
     with warehouse.transaction() as connection:
-        for part in stretches(files, SORTED_ROWS, lambda file: file.rows):
-            connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(part)}")
+        if is_few := sum(file.rows for file in files) <= FEW_ROWS:
+            connection.execute("DROP VIEW IF EXISTS incoming")
+            connection.execute(f"CREATE TEMP TABLE incoming AS {_rows_of(files)}")
             _insert_runs(connection)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(files)}")
+        else:
+            for part in stretches(files, SORTED_ROWS, lambda file: file.rows):
+                connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(part)}")
+                _insert_runs(connection)
+            connection.execute(f"CREATE OR REPLACE TEMP VIEW incoming AS {_rows_of(files)}")
         _apply(connection, in_order=True)
+        if is_few:
+            connection.execute("DROP TABLE incoming")
         crash_point("mid_apply")
         _set_applied(connection, upto_seq)
 
