@@ -91,14 +91,14 @@ def _foreseen(view: View, plan_id: str) -> None:
         parts.problem(problem)
         return
     before, after = (
-        fmt.exact(fmt.from_nano(nano)).replace("-", "−") for nano in (found.before_nano, found.after_nano)
+        fmt.credits(fmt.from_nano(nano)).replace("-", "−") for nano in (found.before_nano, found.after_nano)
     )
     words = [f"Balance {before} → {after} credits"]
     for nano, does in ((found.change.price_nano, "to pay"), (-found.change.price_nano, "to get back")):
         if nano > 0:
             words.append(f"{_money(view, nano)} {does} for the days left")
     if found.overage_nano:
-        sold = fmt.exact(fmt.from_nano(found.overage_nano))
+        sold = fmt.credits(fmt.from_nano(found.overage_nano))
         words.append(f"{_money(view, found.overage_money_nano)} for {sold} credits of overage")
     st.markdown(escaped(" · ".join(words)))
 
