@@ -16,7 +16,17 @@ from typing import Any, Final
 
 import psutil
 
-from benchmarks import authorizing, exporting, importing, ingest, questions, sizes, starting, visible
+from benchmarks import (
+    authorizing,
+    exporting,
+    forecasting,
+    importing,
+    ingest,
+    questions,
+    sizes,
+    starting,
+    visible,
+)
 from benchmarks.report import Figure, figures_table, write_json
 from benchmarks.workspace import Workspace, prepare
 
@@ -27,6 +37,7 @@ SECTIONS: Final[dict[str, Callable[[Workspace, Callable[[str], None]], Any]]] = 
     "ingest": ingest.measure,
     "visible": visible.measure,
     "questions": questions.measure,
+    "forecasting": forecasting.measure,
     "export": exporting.measure,
     "authorize": authorizing.measure,
     "sizes": sizes.measure,

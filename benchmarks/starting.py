@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 import httpx
-from playwright.sync_api import Browser, Error
+from playwright.sync_api import BrowserContext, Error
 
 from benchmarks.report import Figure, Say
 from benchmarks.workspace import ACCOUNT, Workspace
@@ -25,9 +25,11 @@ USABLE: Final = '[data-testid="stApp"][data-test-script-state="notRunning"] h1'
 
 
 def measure(workspace: Workspace, say: Say) -> list[Figure]:
-    """Start the server `STARTS` times; a browser that is open already looks at its first page."""
+    """Start the server `STARTS` times; a browser that is open and signed in already looks at its first page."""
     with browser.started() as chromium:
-        starts = [_start(workspace, chromium, say) for _ in range(STARTS)]
+        visitor = chromium.new_context(viewport={"width": 1440, "height": 900})
+        _come_in(workspace, visitor)
+        starts = [_start(workspace, visitor, say) for _ in range(STARTS)]
     ready, usable = zip(*starts, strict=True)
     return [
         Figure(
@@ -44,10 +46,21 @@ def measure(workspace: Workspace, say: Say) -> list[Figure]:
     ]
 
 
-def _start(workspace: Workspace, chromium: Browser, say: Say) -> tuple[float, float]:
+def _come_in(workspace: Workspace, visitor: BrowserContext) -> None:
+    server = Server(workspace.data_dir)
+    server.start()
+    try:
+        page = visitor.new_page()
+        browser.come_in(page, server)
+        page.close()
+    finally:
+        server.stop()
+
+
+def _start(workspace: Workspace, visitor: BrowserContext, say: Say) -> tuple[float, float]:
     """Seconds until `/health/ready` says so, and until the first page is drawn in the browser."""
     server = Server(workspace.data_dir)
-    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page = visitor.new_page()
     started = time.perf_counter()
     server.start(wait=False)
     try:

@@ -32,12 +32,12 @@ NAMING: Final = frozenset(
         ("header", "Idempotency-Key"),
         *(("body", name) for name in ("id", "parent_id", "project", "team", "member", "service", "feature")),
         *(("body", name) for name in ("agent", "model", "source", "plan", "entries", "value")),
-        ("body", "email"),
+        *(("body", name) for name in ("email", "tag", "version", "preview")),
     }
 )
 """Inputs that name something of an account, by where they stand."""
 
-FOUND_IN_BODIES: Final = frozenset({"plan", "entries"})
+FOUND_IN_BODIES: Final = frozenset({"plan", "entries", "version", "preview"})
 """Fields of bodies that name what must be there; the others may name something new."""
 
 MAKING: Final = frozenset({"put_limit", "put_plan"})
@@ -57,7 +57,8 @@ PLAIN: Final = frozenset(
         *(("body", name) for name in ("amount", "hard", "thresholds", "forecast_percent", "valid_from")),
         *(("body", name) for name in ("credit_rate", "prices", "role", "name", "allowance", "roll_over")),
         *(("body", name) for name in ("allows_overage", "overage_price", "price", "top_up", "threshold")),
-        *(("body", name) for name in ("ceiling", "selection", "changes", "verdict")),
+        *(("body", name) for name in ("ceiling", "book", "from", "to", "includes_imported")),
+        *(("body", name) for name in ("selection", "changes", "verdict")),
         ("header", "If-Match"),
     }
 )
@@ -163,7 +164,7 @@ def _going_on(tenant: Tenant, path: str, make: Callable[[Tenant], object]) -> Ca
 
 
 def _new_version(tenant: Tenant) -> None:
-    call = _once(tenant, **prices(tenant))
+    call = _new_prices(tenant)
     tenant.world.good("POST", "/v1/prices/credits", tenant, json=call.body, headers=call.header)
 
 
@@ -205,6 +206,38 @@ def _newest_entry(tenant: Tenant) -> int:
 def _newest_version(tenant: Tenant) -> int:
     versions = tenant.world.good("GET", "/v1/prices/credits", tenant)["versions"]
     return max(version["version"] for version in versions)
+
+
+def _new_prices(tenant: Tenant) -> Call:
+    """A version whose price nothing had before."""
+    made = prices(tenant)
+    made["prices"][0]["components"][0]["price"] = f"0.{tenant.fresh('price').rpartition('-')[2]}"
+    return replace(_once(tenant, **made), path={"book": "credits"})
+
+
+def _rerating(tenant: Tenant) -> dict[str, Any]:
+    """A question about runs of the account by its newest prices."""
+    filters = {name: [tenant.named(name)] for name in _DIMENSIONS} | {"tag": [f"tag={tenant.named('tag')}"]}
+    return {"book": "credits", "version": _newest_version(tenant), **RANGE, **filters}
+
+
+def _rerated(tenant: Tenant) -> dict[str, Any]:
+    """A re-rate by the newest prices that is posted, as it was asked for."""
+    good = tenant.world.good
+    posted = good("GET", "/v1/rerates", tenant, params={"limit": 1})["rerates"]
+    if not posted:
+        _new_version(tenant)
+    question = _rerating(tenant)
+    if posted and posted[0]["version"] == question["version"]:
+        return question | {"preview": posted[0]["preview"]}
+    question |= {"preview": good("POST", "/v1/rerates/preview", tenant, json=question)["preview"]}
+    good("POST", "/v1/rerates", tenant, json=question)
+    return question
+
+
+def _one_more_rerate(tenant: Tenant) -> None:
+    _new_version(tenant)
+    _rerated(tenant)
 
 
 def _other_plan(tenant: Tenant) -> str:
@@ -310,6 +343,7 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     "list_ledger": lambda t: Call(query={"cursor": _cursor(t, "/v1/ledger", {})}),
     "refund": lambda t: _once(t, entries=[_newest_entry(t)]),
     "list_keys": lambda t: _going_on(t, "/v1/keys", _new_key),
+    "get_key": lambda t: Call({"prefix": _new_key(t)}),
     "create_key": lambda t: Call(body={"label": f"of {t.name}", "scopes": ["read"]}),
     "revoke_key": lambda t: Call({"prefix": _new_key(t)}),
     "list_people": lambda t: _going_on(t, "/v1/people", _new_person),
@@ -328,16 +362,21 @@ CALLS: Final[dict[str, Callable[[Tenant], Call]]] = {
     ),
     "revoke_invitation": lambda t: Call({"invitation": _new_invitation(t)}),
     "list_plans": lambda t: _going_on(t, "/v1/plans", _other_plan),
+    "get_plan": lambda t: Call({"plan_id": f"plan-a-{t.name}"}),
     "put_plan": lambda t: replace(
         _once(t, name=f"Plan of {t.name}", window="month", allowance="5"), path={"plan_id": t.fresh("plan")}
     ),
     "get_subscription": lambda t: Call(),
     "change_plan": lambda t: _once(t, plan=_other_plan(t)),
+    "preview_plan": lambda t: Call(body={"plan": _other_plan(t)}),
+    "list_rerates": lambda t: _going_on(t, "/v1/rerates", _one_more_rerate),
+    "preview_rerate": lambda t: Call(body=_rerating(t)),
+    "post_rerate": lambda t: Call(body=_rerated(t)),
     "get_prices": lambda t: replace(
         _going_on(t, "/v1/prices/credits", _new_version), path={"book": "credits"}
     ),
     "get_price_version": lambda t: Call({"book": "credits", "version": _newest_version(t)}),
-    "add_price_version": lambda t: replace(_once(t, **prices(t)), path={"book": "credits"}),
+    "add_price_version": _new_prices,
 }
 """A good request of an account's own about its own things; what it changes, it made before."""
 

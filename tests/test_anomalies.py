@@ -25,6 +25,7 @@ from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+from runs_analytics.worker.keeper import Keeper
 
 UNTIL = datetime(2026, 11, 29, 3, 30, tzinfo=UTC)
 RUNS, DAYS, SEED = 40_000, 120, 1
@@ -253,12 +254,16 @@ def test_such_are_ignored_from_the_one_on_that_was_ignored(
 
 
 def test_what_was_found_stays_as_it_was_found(ask: Ask, judged: Stores, whole: Selection) -> None:
-    assert history.keep_found(ask, judged, UNTIL) > 0
-    assert history.keep_found(ask, judged, UNTIL) == 0
+    assert Keeper(judged).watch() > 0
+    assert Keeper(judged).watch() == 0
+    assert {x.anomaly.id for x in history.kept_ones(ask, judged, whole)} >= {
+        x.anomaly.id for x in history.listed(ask, judged, whole, UNTIL)
+    }
     ended = next(x.anomaly for x in history.listed(ask, judged, whole, UNTIL) if not x.anomaly.is_open)
     moved = replace(ended, actual_nano=ended.actual_nano + 1)
     assert history.settled([moved], [ended]) == [ended]
     opened = replace(ended, is_open=True)
+    assert history.settled([], [opened]) == [ended]
     grown = replace(moved, id="f" * 16, stop=ended.stop + DAY)
     assert history.settled([grown], [opened]) == [replace(grown, id=ended.id)]
     judged.control.write(lambda c: keep_anomalies(c, SCOPE, [moved], now=UNTIL))

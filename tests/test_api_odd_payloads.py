@@ -17,6 +17,8 @@ pytest_plugins = ["api_fixtures"]
 
 STARTED: Final = {"started_at": "2026-11-22T11:00:00Z"}
 
+RERATE: Final = {"book": "credits", "version": 1, "from": "2026-11-01", "to": "2026-11-20"}
+
 
 class Taker(NamedTuple):
     """An operation with a body: a good one, and a field of text and one of a whole number in it."""
@@ -45,6 +47,9 @@ TAKERS: Final = {
     "void_grant": Taker("POST", "grants/odd/void", {}, "note"),
     "refund": Taker("POST", "refunds", {"entries": [1]}, "note"),
     "change_plan": Taker("POST", "subscription", {"plan": "basic"}, "plan"),
+    "preview_plan": Taker("POST", "subscription/preview", {"plan": "basic"}, "plan"),
+    "preview_rerate": Taker("POST", "rerates/preview", RERATE, "to", "version"),
+    "post_rerate": Taker("POST", "rerates", RERATE | {"preview": "0" * 16}, "preview", "version"),
     "put_plan": Taker("PUT", "plans/odd", {"name": "odd", "window": "month", "allowance": "5"}, "name"),
     "set_role": Taker("PUT", "people/odd@x.org", {"role": "member"}, "member"),
     "invite": Taker("POST", "invitations", {"email": "odd@x.org", "role": "member"}, "member"),

@@ -1,4 +1,4 @@
-"""Tags of limits and people: a change that somebody else came before is refused, and changes nothing."""
+"""Tags of limits, people, plans and keys: a change that somebody else came before is refused, and changes nothing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ CONTROL_STORES = BOTH
 
 LIMIT = {"dimension": "account", "window": "day", "amount": "500", "hard": False}
 ROLE = {"role": "analyst"}
+PLAN = {"name": "Team", "window": "month", "allowance": "500"}
 
 
 @pytest.fixture(params=["limits", "people"])
@@ -41,8 +42,9 @@ def entries(api: Api) -> int:
         return connection.execute(sa.select(sa.func.count()).select_from(audit_entries)).scalar_one()
 
 
-def asked(api: Api, method: str, path: str, body: Any, tag: str) -> httpx.Response:
-    return api.request(method, path, key=api.admin, headers={"If-Match": tag}, json=body)
+def asked(api: Api, method: str, path: str, body: Any, tag: str, once: str = "") -> httpx.Response:
+    headers = {"If-Match": tag} | ({"Idempotency-Key": once} if once else {})
+    return api.request(method, path, key=api.admin, headers=headers, json=body)
 
 
 def test_of_two_who_saw_the_same_only_the_first_changes_it(served_api: Api, thing: Any) -> None:
@@ -78,6 +80,38 @@ def test_without_if_match_the_last_change_holds(served_api: Api, thing: Any) -> 
 def test_a_limit_that_is_not_there_is_as_nobody_saw_it(served_api: Api) -> None:
     assert asked(served_api, "PUT", "limits/none", LIMIT, "*").status_code == 412
     assert served_api.act("GET", "limits/none").status_code == 404
+
+
+def test_of_two_who_saw_a_plan_only_the_first_writes_its_next_version(served_api: Api) -> None:
+    name = f"plan-{entries(served_api)}"
+    path = f"plans/{name}"
+    assert asked(served_api, "PUT", path, PLAN, "*", once=f"{name}-0").status_code == 412
+    made = served_api.act("PUT", path, PLAN, once=f"{name}-1")
+    seen = made.headers["ETag"]
+    assert seen == served_api.act("GET", path).headers["ETag"]
+    dearer = PLAN | {"price": "90"}
+    first = asked(served_api, "PUT", path, dearer, seen, once=f"{name}-2")
+    assert (first.status_code, first.json()["version"]) == (200, 2)
+    late = asked(served_api, "PUT", path, PLAN | {"price": "80"}, seen, once=f"{name}-3")
+    assert (late.status_code, late.json()["code"]) == (412, "precondition_failed")
+    kept = served_api.act("GET", path)
+    assert (kept.json(), kept.headers["ETag"]) == (first.json(), first.headers["ETag"])
+    again = asked(served_api, "PUT", path, dearer, seen, once=f"{name}-2")
+    assert (again.status_code, again.json()) == (200, first.json()), "a retry is no second change"
+    assert again.headers["ETag"] == first.headers["ETag"]
+
+
+def test_a_key_that_is_not_as_it_was_seen_is_left_alone(served_api: Api) -> None:
+    made = served_api.act("POST", "keys", {"label": "sender", "scopes": ["ingest"]}).json()
+    path = f"keys/{made['prefix']}"
+    found = served_api.act("GET", path)
+    assert found.json() in served_api.act("GET", "keys").json()["keys"]
+    assert asked(served_api, "DELETE", path, None, '"another"').status_code == 412
+    assert served_api.act("GET", path).json()["revoked_at"] is None
+    ended = asked(served_api, "DELETE", path, None, found.headers["ETag"])
+    assert ended.status_code == 200
+    assert ended.json()["revoked_at"] is not None
+    assert asked(served_api, "DELETE", path, None, found.headers["ETag"]).status_code == 412
 
 
 def test_who_may_not_change_a_limit_learns_nothing_of_its_tag(served_api: Api, thing: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import browser
 import httpx
@@ -200,7 +201,15 @@ def test_a_websocket_from_another_site_is_refused_with_a_session(server: Server,
     assert httpx.get(stream, headers={**headers, "origin": server.address}).status_code == 101
 
 
-def test_a_form_of_another_site_is_refused_and_guessing_is_slowed(server: Server, owner: Page) -> None:
+def _sign_in(page: Page, email: str) -> None:
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(WORDS)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_a_form_of_another_site_is_refused_and_guessing_is_slowed(
+    server: Server, chromium: Browser, owner: Page
+) -> None:
     with httpx.Client(base_url=server.address) as client:
         page = client.get("/auth/sign-in").text
         (mark,) = re.findall(r'name="form" value="(\w+)"', page)
@@ -213,10 +222,17 @@ def test_a_form_of_another_site_is_refused_and_guessing_is_slowed(server: Server
                 client.post("/auth/sign-in", data={**given, "email": email}).status_code for _ in range(11)
             ]
             assert answers == [401] * 10 + [429]
+    # In a browser that nobody knows, the right password has to wait as well, and the page says for how long.
+    stranger = chromium.new_context().new_page()
+    stranger.goto(f"{server.address}/auth/sign-in")
+    _sign_in(stranger, "olga@x.org")
+    expect(stranger.get_by_role("alert")).to_have_text("Too many tries. Try again in 6 min.")
+    clock = Path(server.environment["RUNS_CLOCK_FILE"])
+    clock.write_text("2026-11-22T09:36:00+00:00")
+    _sign_in(stranger, "olga@x.org")
+    expect(stranger.get_by_role("heading", name="Overview")).to_be_visible(timeout=30_000)
     # The owner's own browser is known, and gets in all the same.
     page = owner.context.new_page()
     page.goto(f"{server.address}/auth/sign-in")
-    page.get_by_label("E-mail").fill("olga@x.org")
-    page.get_by_label("Password").fill(WORDS)
-    page.get_by_role("button", name="Sign in").click()
+    _sign_in(page, "olga@x.org")
     expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=30_000)

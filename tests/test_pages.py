@@ -152,6 +152,12 @@ def test_an_empty_installation_says_how_to_begin(
     assert any("python -m runs_analytics import" in c.value for c in app.code)
 
 
+def test_a_page_whose_tables_are_empty_offers_no_file_and_no_complaint(opened: Open) -> None:
+    app = opened("settings")
+    assert any("No key yet" in found.value for found in app.info)
+    assert (list(app.warning), list(app.error)) == ([], [])
+
+
 class _Worker:
     class state:
         problem = None

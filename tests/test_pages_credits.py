@@ -123,6 +123,8 @@ def test_buying_adds_what_is_an_amount(stores: Stores, amount: str, balance: int
 def test_a_plan_is_changed_at_once(stores: Stores) -> None:
     app = open_page("credits")
     _press(app, "Change plan")
+    # 190 credits were given for the 19 days from then on, of which 20 are used; nine days are left now.
+    assert r"Balance 170 → 260 credits · \$90\.00 to pay for the days left" in texts(app)
     _press(app, "Change")
     with stores.control.read() as connection:
         found = current_subscription(connection, SCOPE)

@@ -84,6 +84,7 @@ ACTS: dict[str, tuple[str, Act]] = {
         "person",
         lambda c, s, v: invitations.reset_password(c, s, v, NOW, pepper=b"p" * 32)[0],
     ),
+    "keys.get_key": ("key", keys.get_key),
     "keys.revoke_key": ("key", lambda c, s, v: keys.revoke_key(c, s, v, NOW)),
     "ledger.void_grant": ("grant", lambda c, s, v: ledger.void_grant(c, s, v, now=NOW)),
     "ledger.refund": ("entry", lambda c, s, v: ledger.refund(c, s, [v], now=NOW)),
@@ -101,6 +102,10 @@ ACTS: dict[str, tuple[str, Act]] = {
     "people.set_role": ("person", lambda c, s, v: people.set_role(c, s, v, "analyst", NOW)),
     "people.remove_person": ("person", lambda c, s, v: people.remove_person(c, s, v, NOW)),
     "plans.subscribe": ("plan", lambda c, s, v: plans.subscribe(c, s, v, now=NOW)),
+    "plans.rehearse_subscription": (
+        "plan",
+        lambda c, s, v: plans.rehearse_subscription(c, s, v, now=NOW),
+    ),
     "subscriptions.get_plan": ("plan", subscriptions.get_plan),
     "segments.list_segments": ("import", lambda c, s, v: segments.list_segments(c, s, import_id=v)),
     "scenarios.find_scenario": ("scenario", scenarios.find_scenario),

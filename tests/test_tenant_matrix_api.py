@@ -48,13 +48,15 @@ WHO: dict[str, set[str]] = {
     **dict.fromkeys(("get_limit_outlooks", "get_run_out", "get_kept_forecasts"), LOOKING),
     **dict.fromkeys(("list_scenarios", "get_scenario", "get_scenario_result", "evaluate_scenario"), LOOKING),
     **dict.fromkeys(("add_one_scenario", "put_scenario", "delete_scenario"), MONEY),
-    **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_subscription"), LOOKING),
-    **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan"), MONEY),
+    **dict.fromkeys(("get_balance", "list_grants", "list_ledger", "list_plans", "get_plan"), LOOKING),
+    "get_subscription": LOOKING,
+    **dict.fromkeys(("add_grant", "void_grant", "top_up", "refund", "change_plan", "preview_plan"), MONEY),
     **dict.fromkeys(("get_prices", "get_price_version"), LOOKING),
     **dict.fromkeys(("add_price_version", "put_plan"), MONEY),
+    **dict.fromkeys(("list_rerates", "preview_rerate", "post_rerate"), MONEY),
     **dict.fromkeys(("list_people", "get_person", "list_invitations"), MONEY),
     **dict.fromkeys(("set_role", "remove_person", "invite", "revoke_invitation"), MANAGING),
-    **dict.fromkeys(("list_keys", "create_key", "revoke_key"), MANAGING),
+    **dict.fromkeys(("list_keys", "get_key", "create_key", "revoke_key"), MANAGING),
 }
 """Who may ask each operation, written down apart from the code's own table."""
 

@@ -282,8 +282,12 @@ IN_ORDER: Final = [
 ]
 
 
-def test_tiers_over_a_month_go_on_from_the_runs_before_the_period(stores: Stores) -> None:
-    here = Workspace(stores, GRADUATED, IN_ORDER, "tiers")
+@pytest.mark.parametrize("runs_at_once", [1, 100])
+def test_tiers_over_a_month_go_on_from_the_runs_before_the_period(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, runs_at_once: int
+) -> None:
+    monkeypatch.setattr(history, "EXPORT_PART_RUNS", runs_at_once)
+    here = Workspace(stores, GRADUATED, IN_ORDER, f"tiers-{runs_at_once}")
     # 60 of the first run are used: 40 × 1 + 20 × 0.1, then 60 × 0.1.
     assert here.ask().before.credits == 48
     # Without the second, the third reaches the higher tier only with its last 20.

@@ -14,6 +14,7 @@ from runs_analytics.api.answers import Serving, answer
 from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import Text
 from runs_analytics.api.route import asker
+from runs_analytics.api.tags import shown
 from runs_analytics.control.idempotency import LONGEST_KEY, once
 from runs_analytics.control.writer import Connection
 from runs_analytics.money.strict_json import json_moment
@@ -74,13 +75,14 @@ async def act_once(
     act: Callable[[Connection], dict[str, Any]],
     *,
     status: int = 200,
+    is_tagged: bool = False,
 ) -> Response:
-    """The answer of an act that a key makes happen once."""
+    """The answer of an act that a key makes happen once; tagged where it shows a thing that may be changed."""
     scope, now = asker(request), serving.runtime.clock()
     job = serving.runtime.control.submit(lambda c: once(c, scope, key, content, act, now=now))
     with understood():
         value, is_new = await asyncio.wrap_future(job)
-    made = answer(value, status)
+    made = shown(value, status) if is_tagged else answer(value, status)
     if not is_new:
         made.headers[REPLAYED] = "true"
     return made

@@ -22,6 +22,7 @@ from runs_analytics.api.people_routes import people_router
 from runs_analytics.api.plan_routes import plans_router
 from runs_analytics.api.problems import install_handlers
 from runs_analytics.api.rates import RateLimits
+from runs_analytics.api.rerate_routes import rerates_router
 from runs_analytics.api.run_routes import runs_list_router
 from runs_analytics.api.runs import runs_router
 from runs_analytics.api.runtime import Runtime
@@ -39,6 +40,7 @@ _ROUTERS: Final = (
     credits_router,
     keys_router,
     plans_router,
+    rerates_router,
     exports_router,
     people_router,
 )

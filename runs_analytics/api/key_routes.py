@@ -29,10 +29,12 @@ from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.queries import SelectionQuery, as_dimension
 from runs_analytics.api.route import asker
+from runs_analytics.api.tags import IfMatch, require_match, shown
 from runs_analytics.api.usage_routes import selected
 from runs_analytics.control import keys
 from runs_analytics.control.keys import KEY_SCOPES, ApiKey
 from runs_analytics.control.schema import microseconds
+from runs_analytics.control.writer import Connection
 from runs_analytics.exports import export, subjects
 from runs_analytics.exports.document import Document, ExportResult
 from runs_analytics.exports.export import MEDIA_TYPES
@@ -86,7 +88,7 @@ def keys_router(serving: Serving) -> APIRouter:
         def ask() -> Any:
             with control.read() as connection:
                 found = keys.list_keys(connection, scope)
-            shown, cursor = page_of(
+            some, cursor = page_of(
                 serving.runtime,
                 scope,
                 "list_keys",
@@ -94,9 +96,26 @@ def keys_router(serving: Serving) -> APIRouter:
                 found,
                 lambda one: (microseconds(one.created_at), one.prefix),
             )
-            return {"keys": [_key(one) for one in shown], "next_cursor": cursor}
+            return {"keys": [_key(one) for one in some], "next_cursor": cursor}
 
         return answer(await serving.lane.run(ask))
+
+    @router.get(
+        "/v1/keys/{prefix}", **described("A key, with the tag that ending it may ask for", shape(**_KEY))
+    )
+    async def get_key(request: Request, prefix: Prefix) -> Response:
+        def ask() -> dict[str, Any]:
+            with control.read() as connection:
+                return _key(keys.get_key(connection, asker(request), prefix))
+
+        return shown(await serving.lane.run(ask))
+
+    _add_key_acts(router, serving)
+    return router
+
+
+def _add_key_acts(router: APIRouter, serving: Serving) -> None:
+    control = serving.runtime.control
 
     @router.post(
         "/v1/keys",
@@ -121,13 +140,18 @@ def keys_router(serving: Serving) -> APIRouter:
         made.headers["Cache-Control"] = "no-store"
         return made
 
-    @router.delete("/v1/keys/{prefix}", **described("End a key at once", shape(**_KEY), acts=True))
-    async def revoke_key(request: Request, prefix: Prefix) -> Response:
+    @router.delete(
+        "/v1/keys/{prefix}",
+        **described("End a key at once", shape(**_KEY), acts=True, matches=True),
+    )
+    async def revoke_key(request: Request, prefix: Prefix, if_match: IfMatch = "") -> Response:
         scope, now = asker(request), serving.runtime.clock()
-        job = control.submit(lambda c: keys.revoke_key(c, scope, prefix, now))
-        return answer(_key(await asyncio.wrap_future(job)))
 
-    return router
+        def act(connection: Connection) -> dict[str, Any]:
+            require_match(if_match, _key(keys.get_key(connection, scope, prefix)))
+            return _key(keys.revoke_key(connection, scope, prefix, now))
+
+        return answer(await asyncio.wrap_future(control.submit(act)))
 
 
 def exports_router(serving: Serving) -> APIRouter:

@@ -25,7 +25,7 @@ from runs_analytics.api.answers import (
 from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
-from runs_analytics.api.tags import IfMatch, require_match, tag_of
+from runs_analytics.api.tags import IfMatch, require_match, shown
 from runs_analytics.control import invitations, people
 from runs_analytics.control.invitations import Invitation
 from runs_analytics.control.people import Membership
@@ -113,7 +113,7 @@ def people_router(serving: Serving) -> APIRouter:
             with control.read() as connection:
                 return people.get_membership(connection, asker(request), person)
 
-        return _shown(_person(await run(ask)))
+        return shown(_person(await run(ask)))
 
     _add_changes(router, serving)
     _add_invitations(router, serving)
@@ -137,7 +137,7 @@ def _add_changes(router: APIRouter, serving: Serving) -> None:
             return _person(people.set_role(connection, scope, person, body.role, now, member=body.member))
 
         with understood():
-            return _shown(await asyncio.wrap_future(serving.runtime.control.submit(act)))
+            return shown(await asyncio.wrap_future(serving.runtime.control.submit(act)))
 
     @router.delete(
         "/v1/people/{person}",
@@ -234,12 +234,6 @@ async def _done(
 
 def _require_seen(connection: Connection, scope: Scope, person: str, if_match: str) -> None:
     require_match(if_match, _person(people.get_membership(connection, scope, person)))
-
-
-def _shown(person: dict[str, Any]) -> Response:
-    made = answer(person)
-    made.headers["ETag"] = tag_of(person)
-    return made
 
 
 def _person(one: Membership) -> dict[str, Any]:

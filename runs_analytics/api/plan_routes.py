@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Body, Path, Request, Response
@@ -28,7 +29,8 @@ from runs_analytics.api.answers import (
 from runs_analytics.api.paging import PageQuery, page_of
 from runs_analytics.api.problems import understood
 from runs_analytics.api.route import asker
-from runs_analytics.control import plans
+from runs_analytics.api.tags import IfMatch, require_match, shown
+from runs_analytics.control import plans, subscriptions
 from runs_analytics.control.schema import microseconds
 from runs_analytics.control.subscriptions import PlanVersion, Subscription, current_subscription
 from runs_analytics.control.writer import Connection
@@ -53,6 +55,12 @@ _PLAN: Final[dict[str, Any]] = {
     "top_up": nullable(shape(threshold=AMOUNT, amount=AMOUNT, ceiling=AMOUNT)),
 }
 _SUBSCRIPTION: Final = nullable(shape(version=INTEGER, plan=shape(**_PLAN), starts_at=MOMENT, next_at=MOMENT))
+_CHANGE: Final[dict[str, Any]] = {
+    "subscription": _SUBSCRIPTION,
+    "given": AMOUNT,
+    "taken": AMOUNT,
+    "price": AMOUNT,
+}
 _VERSION: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["version", "valid_from", "credit_rate", "prices"],
@@ -149,27 +157,47 @@ def plans_router(serving: Serving) -> APIRouter:
 
         def ask() -> Any:
             found = accounting.plans(stores, scope)
-            shown, cursor = page_of(
+            some, cursor = page_of(
                 serving.runtime, scope, "list_plans", query, found, lambda one: (one.plan.id,)
             )
-            return {"plans": [_plan(one) for one in shown], "next_cursor": cursor}
+            return {"plans": [_plan(one) for one in some], "next_cursor": cursor}
 
         return answer(await run(ask))
 
+    @router.get(
+        "/v1/plans/{plan_id}",
+        **described("A plan's newest version, with the tag that the next may ask for", shape(**_PLAN)),
+    )
+    async def get_plan(request: Request, plan_id: PlanId) -> Response:
+        def ask() -> dict[str, Any]:
+            with stores.control.read() as connection:
+                return _plan(subscriptions.get_plan(connection, asker(request), plan_id))
+
+        return shown(await run(ask))
+
     @router.put(
         "/v1/plans/{plan_id}",
-        **described("Write a plan, or its next version; accounts stay on theirs", shape(**_PLAN), acts=True),
+        **described(
+            "Write a plan, or its next version; accounts stay on theirs",
+            shape(**_PLAN),
+            acts=True,
+            matches=True,
+        ),
     )
-    async def put_plan(request: Request, plan_id: PlanId, body: PlanTerms, key: IdempotencyKey) -> Response:
+    async def put_plan(
+        request: Request, plan_id: PlanId, body: PlanTerms, key: IdempotencyKey, if_match: IfMatch = ""
+    ) -> Response:
         scope, now = asker(request), serving.runtime.clock()
         with understood():
             plan = body.plan(plan_id)
 
         def act(connection: Connection) -> dict[str, Any]:
+            newest = (one for one in subscriptions.list_plans(connection, scope) if one.plan.id == plan_id)
+            require_match(if_match, next(map(_plan, newest), None))
             return _plan(plans.put_plan(connection, scope, plan, now=now))
 
         content = {"act": "PUT /v1/plans", "plan": plan_id, **body.model_dump()}
-        return await act_once(serving, request, key, content, act)
+        return await act_once(serving, request, key, content, act, is_tagged=True)
 
     @router.get(
         "/v1/subscription", **described("The plan that the account is on", shape(subscription=_SUBSCRIPTION))
@@ -186,7 +214,7 @@ def plans_router(serving: Serving) -> APIRouter:
         "/v1/subscription",
         **described(
             "Put the account on the newest version of a plan, at once",
-            shape(subscription=_SUBSCRIPTION, given=AMOUNT, taken=AMOUNT, price=AMOUNT),
+            shape(**_CHANGE),
             acts=True,
         ),
     )
@@ -194,18 +222,51 @@ def plans_router(serving: Serving) -> APIRouter:
         scope, now = asker(request), serving.runtime.clock()
 
         def act(connection: Connection) -> dict[str, Any]:
-            change = plans.subscribe(connection, scope, body.plan, now=now)
-            return {
-                "subscription": _subscription(change.subscription),
-                "given": amount(change.given_nano),
-                "taken": amount(change.taken_nano),
-                "price": amount(change.price_nano),
-            }
+            return _change(plans.subscribe(connection, scope, body.plan, now=now))
 
         return await act_once(serving, request, key, {"act": "POST /v1/subscription", "plan": body.plan}, act)
 
+    _add_rehearsal(router, serving)
     _add_prices(router, serving)
     return router
+
+
+def _add_rehearsal(router: APIRouter, serving: Serving) -> None:
+    @router.post(
+        "/v1/subscription/preview",
+        **described(
+            "What a change of plan would bring, line by line; nothing is changed",
+            shape(
+                **_CHANGE,
+                overage=shape(credits=AMOUNT, price=AMOUNT),
+                balance=shape(before=AMOUNT, after=AMOUNT),
+                entries=list_of(shape(kind=TEXT, grant=nullable(TEXT), amount=AMOUNT, note=TEXT)),
+            ),
+            acts=True,
+        ),
+    )
+    async def preview_plan(request: Request, body: PlanChange) -> Response:
+        scope, now = asker(request), serving.runtime.clock()
+        job = serving.runtime.control.submit(
+            lambda c: plans.rehearse_subscription(c, scope, body.plan, now=now)
+        )
+        with understood():
+            found = await asyncio.wrap_future(job)
+        entries = [
+            {"kind": one.kind, "grant": one.grant_id, "amount": amount(one.amount_nano), "note": one.note}
+            for one in found.entries
+        ]
+        return answer(
+            {
+                **_change(found.change),
+                "overage": {
+                    "credits": amount(found.overage_nano),
+                    "price": amount(found.overage_money_nano),
+                },
+                "balance": {"before": amount(found.before_nano), "after": amount(found.after_nano)},
+                "entries": entries,
+            }
+        )
 
 
 def _add_prices(router: APIRouter, serving: Serving) -> None:
@@ -269,6 +330,15 @@ def _add_prices(router: APIRouter, serving: Serving) -> None:
 
         content = {"act": "POST /v1/prices", "book": book, "version": version.to_json()}
         return await act_once(serving, request, key, content, act, status=201)
+
+
+def _change(change: plans.Change) -> dict[str, Any]:
+    return {
+        "subscription": _subscription(change.subscription),
+        "given": amount(change.given_nano),
+        "taken": amount(change.taken_nano),
+        "price": amount(change.price_nano),
+    }
 
 
 def _subscription(found: Subscription) -> dict[str, Any]:

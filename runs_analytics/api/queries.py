@@ -69,6 +69,7 @@ CursorText = Annotated[
 DateText = Annotated[
     str | None, AfterValidator(_is_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
+Day = Annotated[str, AfterValidator(_is_date), WithJsonSchema({"type": "string", "format": "date"})]
 ZoneText = Annotated[
     str | None,
     Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$"),
@@ -99,10 +100,9 @@ class Query(BaseModel):
         }
 
 
-class FilterQuery(Query):
+class RunFilters(Query):
     """Which runs, of whatever day."""
 
-    zone: ZoneText = Field(default=None, description="IANA zone that cuts days; the account's when absent.")
     project: Values = Field(default=[], description="Any of these; repeat it for several.")
     team: Values = []
     member: Values = []
@@ -114,6 +114,12 @@ class FilterQuery(Query):
     status: Annotated[list[Literal[STATUSES]], Field(max_length=MAX_VALUES)] = []  # type: ignore[valid-type]
     source: Values = []
     tag: Annotated[list[Tag], Field(max_length=32, description="`key=value`; a run has them all.")] = []
+
+
+class FilterQuery(RunFilters):
+    """Which runs, and whose days."""
+
+    zone: ZoneText = Field(default=None, description="IANA zone that cuts days; the account's when absent.")
 
     def selection(self, ask: Ask, clock: Clock) -> Selection:
         """The Selection that the parameters name.

@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Header
+from fastapi import Header, Response
 
+from runs_analytics.api.answers import answer
 from runs_analytics.errors import RunsError
 
 IfMatch = Annotated[
@@ -33,6 +34,13 @@ def tag_of(thing: Mapping[str, Any]) -> str:
     """The strong tag of a thing as the API shows it."""
     text = orjson.dumps(thing, option=orjson.OPT_SORT_KEYS)
     return f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+
+def shown(thing: Mapping[str, Any], status: int = 200) -> Response:
+    """A thing as the API shows it, with its tag."""
+    made = answer(thing, status)
+    made.headers["ETag"] = tag_of(thing)
+    return made
 
 
 def require_match(asked: str, present: Mapping[str, Any] | None) -> None:

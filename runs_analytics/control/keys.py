@@ -186,11 +186,23 @@ def revoke_key(connection: sa.Connection, scope: Scope, prefix: str, now: dateti
     )
     row = connection.execute(sa.select(api_keys).where(is_it)).one_or_none()
     if row is None:
-        raise NotFound(f"Account {scope.account!r} has no key {prefix!r}.", field="prefix", value=prefix)
+        raise _unknown(scope, prefix)
     bump_control_version(connection)
     if revoked.rowcount:
         record(connection, scope, action="key.revoke", subject=prefix, detail={"label": row.label}, now=now)
     return _shown(row)
+
+
+def get_key(connection: sa.Connection, scope: Scope, prefix: str) -> ApiKey:
+    """One key of the scope's account, without anything secret.
+
+    Raises:
+        NotFound: when the account has no such key.
+    """
+    for key in list_keys(connection, scope):
+        if key.prefix == prefix:
+            return key
+    raise _unknown(scope, prefix)
 
 
 def list_keys(connection: sa.Connection, scope: Scope) -> tuple[ApiKey, ...]:
@@ -225,6 +237,10 @@ def _role(scopes: set[str]) -> Role:
 
 def _keyed_hash(key: str, pepper: bytes) -> str:
     return hmac.digest(pepper, key.encode(), "sha256").hex()
+
+
+def _unknown(scope: Scope, prefix: str) -> NotFound:
+    return NotFound(f"Account {scope.account!r} has no key {prefix!r}.", field="prefix", value=prefix)
 
 
 def _refusal() -> Unauthenticated:

@@ -265,6 +265,12 @@ def allowance(connection: sa.Connection, scope: Scope, *, now: datetime) -> Gran
     return find_grant(connection, scope, _allowance_id(subscription, period))
 
 
+def is_overage_sold(entry: Entry) -> bool:
+    """Whether an entry is what `charge_overage` sells."""
+    is_of_plan = entry.grant_id is not None and entry.grant_id.startswith(_OF_PLANS)
+    return entry.kind == "grant" and is_of_plan and str(entry.grant_id).endswith(_OVERAGE)
+
+
 def is_allowance_of(grant: Grant, subscription: Subscription) -> bool:
     """Whether a grant is what the plan gave for a period, not what was rolled over."""
     is_of_plan = grant.id.startswith(f"{_OF_PLANS}{subscription.version}:")

@@ -11,7 +11,7 @@ from runs_analytics.control import ledger
 from runs_analytics.control.accounts import get_account
 from runs_analytics.control.audit import record
 from runs_analytics.control.guards import checked_text
-from runs_analytics.control.ledger_lines import grants_with_left
+from runs_analytics.control.ledger_lines import Entry, entries, grants_with_left, head
 from runs_analytics.control.subscriptions import (
     PlanVersion,
     Subscription,
@@ -24,7 +24,14 @@ from runs_analytics.control.subscriptions import (
 from runs_analytics.errors import Conflict
 from runs_analytics.money.grants import Grant, prorated
 from runs_analytics.money.periods import period_of
-from runs_analytics.money.plans import Plan, changed_allowance, changed_price, days_left, first_allowance
+from runs_analytics.money.plans import (
+    Plan,
+    changed_allowance,
+    changed_price,
+    days_left,
+    first_allowance,
+    overage_money,
+)
 from runs_analytics.roles import require
 from runs_analytics.scope import Scope
 from runs_analytics.zones import zone_named
@@ -43,6 +50,26 @@ class Change:
 
     price_nano: int
     """Money for the days left, less the old plan's; below zero when there is money to return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What a change of plan would bring, line by line."""
+
+    change: Change
+    entries: tuple[Entry, ...]
+    """Every line that it would post, in their order."""
+
+    overage_nano: int
+    """Credits of overage that it would sell."""
+
+    overage_money_nano: int
+    """Money for these."""
+
+    before_nano: int
+    """The settled balance as it is."""
+
+    after_nano: int
 
 
 def put_plan(connection: sa.Connection, scope: Scope, plan: Plan, *, now: datetime) -> PlanVersion:
@@ -112,6 +139,34 @@ def subscribe(connection: sa.Connection, scope: Scope, plan_id: str, *, now: dat
     }
     record(connection, scope, action="plan.assign", subject=plan_id, detail=detail, now=now)
     return Change(made, given_nano, taken_nano, price_nano)
+
+
+def rehearse_subscription(
+    connection: sa.Connection, scope: Scope, plan_id: str, *, now: datetime
+) -> Rehearsal:
+    """What `subscribe` would do now; it is done and undone, so that both are one and the same.
+
+    Args:
+        connection: one that writes.
+
+    Raises:
+        NotFound, Conflict: as `subscribe` does.
+    """
+    before = current_subscription(connection, scope)
+    before_nano = ledger.balance(connection, scope, now=now).settled_nano
+    savepoint = connection.begin_nested()
+    try:
+        first_number, _ = head(connection, scope)
+        change = subscribe(connection, scope, plan_id, now=now)
+        last_number, _ = head(connection, scope)
+        posted = entries(connection, scope, limit=last_number - first_number)[::-1]
+        after_nano = ledger.balance(connection, scope, now=now).settled_nano
+    finally:
+        savepoint.rollback()
+    sold_nano = [one.amount_nano for one in posted if ledger.is_overage_sold(one)]
+    price_nano = (before.plan.overage_price_nano if before else None) or 0
+    money_nano = sum(overage_money(nano, price_nano) for nano in sold_nano)
+    return Rehearsal(change, posted, sum(sold_nano), money_nano, before_nano, after_nano)
 
 
 def top_up(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -112,8 +113,7 @@ class Handlers:
         problem, status = "", 200
         wait = None if outcome is None else outcome.wait
         if wait is not None:
-            minutes = math.ceil(wait.total_seconds() / 60)
-            problem, status = f"Too many tries. Try again in {minutes} min.", 429
+            problem, status = _too_many(wait), 429
         elif outcome is not None:
             problem, status = _WRONG, 401
         form = self._form(
@@ -201,7 +201,7 @@ class Handlers:
                 accept = lambda c: accept_invitation(c, token, now, pepper=self.desk.pepper)  # noqa: E731
                 joined = await asyncio.to_thread(self.control.write, accept)
                 return await asyncio.to_thread(self.desk.signed_in, request, joined, "/")
-            problem, status = ("Too many tries. Try again later.", 429) if outcome.wait else (_WRONG, 401)
+            problem, status = (_too_many(outcome.wait), 429) if outcome.wait else (_WRONG, 401)
         form = self._form(
             request,
             f"/auth/join?token={quote(token)}",
@@ -332,6 +332,10 @@ class Handlers:
             self.control.write(lambda c: end_sessions_of(c, person, now))
         else:
             self.control.write(lambda c: end_session(c, token, now, pepper=pepper))
+
+
+def _too_many(wait: timedelta) -> str:
+    return f"Too many tries. Try again in {math.ceil(wait / timedelta(minutes=1))} min."
 
 
 def _new_password() -> tuple[Field, ...]:

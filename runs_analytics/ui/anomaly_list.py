@@ -15,7 +15,6 @@ from runs_analytics.roles import may
 from runs_analytics.ui import anomaly_parts, navigation, parts
 from runs_analytics.ui import anomaly_words as words
 from runs_analytics.ui.controls import View
-from runs_analytics.ui.measures import measures
 from runs_analytics.ui.words import escaped
 from runs_analytics.zones import zone_named
 
@@ -45,7 +44,7 @@ def show(view: View, found: Sequence[Listed]) -> None:
 
 def _event(view: View, one: Listed) -> None:
     anomaly, currency = one.anomaly, view.ask.currency
-    measure = measures(currency)[anomaly.measure]
+    measure = words.watched_measures(currency)[anomaly.measure]
     zone = zone_named(view.selection.zone)
     with st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):

@@ -16,7 +16,7 @@ from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history
 from runs_analytics.analytics.anomalies.history import Listed
 from runs_analytics.analytics.anomalies.questions import looked_at
-from runs_analytics.analytics.anomalies.segments import MEASURES, Grain, Segment
+from runs_analytics.analytics.anomalies.segments import Grain, Segment
 from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
 from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.exports.document import AMOUNT, Column
@@ -25,7 +25,7 @@ from runs_analytics.ui import controls
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.headlines import main_measure
-from runs_analytics.ui.measures import Measure, measures
+from runs_analytics.ui.measures import Measure
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.tables import ShownTable
 from runs_analytics.ui.theme import current_theme
@@ -58,10 +58,10 @@ def wanted(found: Sequence[Listed]) -> list[Listed]:
 
 def measure(view: View) -> Measure:
     """The measure that the chart is drawn in, which the address names."""
-    known = measures(view.ask.currency)
-    titles: dict[str, str] = {name: known[name].title for name in MEASURES}
+    known = words.watched_measures(view.ask.currency)
+    titles: dict[str, str] = {name: shown.title for name, shown in known.items()}
     default = main_measure(view, ("credits", "cost", "runs")).name
-    return known[controls.choice("measure", titles, label="Measure", default=default)]
+    return known[cast(MeasureName, controls.choice("measure", titles, label="Measure", default=default))]
 
 
 def cards(view: View, found: Sequence[Listed]) -> list[Card]:
@@ -152,7 +152,7 @@ def _mark(view: View, one: Anomaly, grain: Grain) -> charts.Mark:
     start, stop, peak = (
         moment.astimezone(zone).replace(tzinfo=None) for moment in (one.start, one.stop, one.peak)
     )
-    measure = measures(view.ask.currency)[one.measure]
+    measure = words.watched_measures(view.ask.currency)[one.measure]
     text = f"{words.title(one, measure)}, {words.when(one, zone)}. {words.cause(one)}"
     return charts.Mark(
         one.id, start, stop, peak.date() if grain == "day" else peak, words.mark(one), text, one.spreads
@@ -196,7 +196,7 @@ def _row(view: View, one: Listed) -> dict[str, object]:
         "stop": found.stop,
         "state": "going on" if found.is_open else "ended",
         "severity": found.severity,
-        "measure": measures(view.ask.currency)[found.measure].title,
+        "measure": words.watched_measures(view.ask.currency)[found.measure].title,
         "segment": f"{found.dimension} {found.value}" if found.dimension else words.WHOLE,
         "kind": words.kind(found),
         "actual": fmt.from_nano(found.actual_nano),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
+from runs_analytics.analytics.anomalies.segments import MEASURES
 from runs_analytics.control.anomalies import Anomaly, CausePart, Severity, Verdict
+from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui.measures import Measure
+from runs_analytics.ui.measures import Measure, measures
 from runs_analytics.ui.words import shortened, value_title
 from runs_analytics.vocabulary import Dimension
 
@@ -23,6 +26,13 @@ VERDICT_TITLES: Final[dict[Verdict, str]] = {
 WHOLE: Final = "Whole account"
 _ALL: Final = 0.95
 _DAY: Final = timedelta(days=1)
+
+
+def watched_measures(currency: str) -> dict[MeasureName, Measure]:
+    """The measures that are watched, by name; of durations the typical one, which a few long runs do not move."""
+    known = measures(currency)
+    titles = {"duration": "Typical duration"}
+    return {name: replace(known[name], title=titles.get(name, known[name].title)) for name in MEASURES}
 
 
 def segment_title(dimension: str, value: str) -> str:

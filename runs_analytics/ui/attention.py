@@ -10,12 +10,16 @@ import polars as pl
 import streamlit as st
 
 from runs_analytics.analytics import usage
+from runs_analytics.analytics.anomalies import history
+from runs_analytics.ui import anomaly_words as words
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import navigation
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.words import escaped, value_title
+from runs_analytics.zones import zone_named
 
 MOST: Final = 5
+MOST_ANOMALIES: Final = 2
 MIN_FINISHED_RUNS: Final = 50
 """A rate of fewer runs moves by chance."""
 
@@ -40,13 +44,13 @@ def notices(view: View) -> list[Notice]:
     mended = [
         Notice(":gray[:material/build:]", "Mended at start", note) for note in view.session.health().notes
     ]
-    return [*_risen_errors(view, services), *_unpriced(services), *mended][:MOST]
+    return [*_anomalies(view), *_risen_errors(view, services), *_unpriced(services), *mended][:MOST]
 
 
 def show(found: Sequence[Notice]) -> None:
     """The list, each entry with a link to where it can be looked at."""
     if not found:
-        st.caption("Nothing: all runs have a price and no service fails more than before.")
+        st.caption("Nothing: no severe anomaly, all runs have a price and no service fails more than before.")
     for notice in found:
         with st.container(gap="xxsmall"):
             st.markdown(f"{notice.icon} **{escaped(notice.title)}**")
@@ -54,6 +58,28 @@ def show(found: Sequence[Notice]) -> None:
                 st.caption(escaped(notice.text), width="content")
                 if notice.page:
                     navigation.link(notice.page, "Look", changes=notice.changes)
+
+
+def _anomalies(view: View) -> list[Notice]:
+    """The most severe anomalies that were kept, those that go on first."""
+    found = [
+        one.anomaly for one in history.kept_ones(view.ask, view.session.stores, view.selection) if one.counts
+    ]
+    severe = [one for one in found if one.severity == "high"]
+    zone = zone_named(view.selection.zone)
+    return [
+        Notice(
+            ":red[:material/troubleshoot:]",
+            words.title(one, words.watched_measures(view.ask.currency)[one.measure]),
+            " · ".join(
+                text
+                for text in (words.when(one, zone), words.impact(one, view.ask.currency), words.cause(one))
+                if text
+            ),
+            "anomalies",
+        )
+        for one in sorted(severe, key=lambda one: (not one.is_open, -one.spreads))[:MOST_ANOMALIES]
+    ]
 
 
 def _risen_errors(view: View, services: pl.DataFrame) -> list[Notice]:

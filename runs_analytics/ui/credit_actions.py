@@ -16,8 +16,10 @@ from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.amounts import decimal_string, to_nano
 from runs_analytics.roles import may
+from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts
 from runs_analytics.ui.controls import View
+from runs_analytics.ui.words import escaped
 
 _KEY: Final = "credits_request_key"
 _PROBLEM: Final = "credits_problem"
@@ -72,10 +74,37 @@ def _bought(view: View) -> None:
 @st.dialog("Change plan")
 def _change(view: View, others: dict[str, str]) -> None:
     done()
-    st.selectbox("Plan", list(others), format_func=others.__getitem__, key="credits_new_plan")
+    plan_id = st.selectbox("Plan", list(others), format_func=others.__getitem__, key="credits_new_plan")
+    _foreseen(view, plan_id)
     st.caption("It holds at once. Both plans are counted by their days of this period.")
     st.button("Change", type="primary", on_click=_changed, args=(view,))
     problem()
+
+
+def _foreseen(view: View, plan_id: str) -> None:
+    """What the change would post and cost now."""
+    stores, scope = view.session.stores, view.ask.scope
+    now = stores.clock()
+    try:
+        found = stores.control.write(lambda c: plans.rehearse_subscription(c, scope, plan_id, now=now))
+    except RunsError as problem:
+        parts.problem(problem)
+        return
+    before, after = (
+        fmt.exact(fmt.from_nano(nano)).replace("-", "−") for nano in (found.before_nano, found.after_nano)
+    )
+    words = [f"Balance {before} → {after} credits"]
+    for nano, does in ((found.change.price_nano, "to pay"), (-found.change.price_nano, "to get back")):
+        if nano > 0:
+            words.append(f"{_money(view, nano)} {does} for the days left")
+    if found.overage_nano:
+        sold = fmt.exact(fmt.from_nano(found.overage_nano))
+        words.append(f"{_money(view, found.overage_money_nano)} for {sold} credits of overage")
+    st.markdown(escaped(" · ".join(words)))
+
+
+def _money(view: View, nano: int) -> str:
+    return fmt.money(fmt.from_nano(nano), view.ask.currency)
 
 
 def _changed(view: View) -> None:

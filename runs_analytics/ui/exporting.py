@@ -55,9 +55,9 @@ def document(view: View, shown: Shown) -> Document:
 
 def menu(view: View, shown: Shown) -> None:
     """Fill the bar's place for exports; empty while there is nothing to export."""
-    made = document(view, shown)
-    if not made.tables:
+    if not any(table.frame.height for table in shown.tables):
         return
+    made = document(view, shown)
     with view.export_slot, st.popover("Export", icon=":material/download:", key="export"):
         for kind in FORMATS:
             st.download_button(

@@ -63,9 +63,11 @@ class Keeper:
         hour = now.replace(minute=0, second=0, microsecond=0)
         changed = 0
         for account in accounts(self._stores):
-            if self._watched.get(account.id) != hour and not self._stopping.is_set():
+            watched = self._watched.get(account.id)
+            if watched != hour and not self._stopping.is_set():
                 self._watched[account.id] = hour
-                changed += keep_found(Ask.of(self._stores, Scope(account.id, ACTOR)), self._stores, now)
+                ask = Ask.of(self._stores, Scope(account.id, ACTOR))
+                changed += keep_found(ask, self._stores, now, is_again=watched is not None)
         return changed
 
     def _keep_one(self, account: str) -> bool:

@@ -18,8 +18,11 @@ LEAST_SHARE: Final = 0.3
 
 LEAST_TOLD: Final = 0.1
 MOST_TOLD: Final = 5
-CHANGE_COUNTS: Final = 0.35
+CHANGE_COUNTS: Final = 1.5
 """What a value's own relative change counts beside its share of the whole's change."""
+
+OTHERS_COUNT: Final = 0.8
+"""What the changes of the other values of its dimension take away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,7 @@ def rank(parts: pl.DataFrame) -> tuple[Cause, ...]:
         )
         .with_columns(
             score=pl.min_horizontal(pl.col("share"), pl.lit(1.0))
-            - pl.min_horizontal(pl.col("collateral"), pl.lit(1.0)) / 2
+            - OTHERS_COUNT * pl.min_horizontal(pl.col("collateral"), pl.lit(1.0))
             + CHANGE_COUNTS * pl.col("change")
         )
         .filter(pl.col("share") >= LEAST_TOLD)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from runs_analytics.analytics.anomalies.questions import anomalies
 from runs_analytics.analytics.asking import Ask
@@ -30,6 +31,11 @@ from runs_analytics.roles import require
 from runs_analytics.selection import FIRST_DAY, Selection
 from runs_analytics.stores import Stores
 from runs_analytics.zones import zone_named
+
+KEPT_AGAIN: Final = timedelta(weeks=3)
+"""Runs come in up to so late that what is found of the days before would seldom be news."""
+
+SEEN_AGAIN: Final = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,16 @@ def listed(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tup
     return tuple(_listed(one, judgements) for one in both)
 
 
+def kept_ones(ask: Ask, stores: Stores, selection: Selection) -> tuple[Listed, ...]:
+    """Those that the server has kept, without looking for others; none where it keeps none."""
+    if not is_whole(ask, selection):
+        return ()
+    with stores.control.read() as connection:
+        kept = list_anomalies(connection, ask.scope, selection.start_at, selection.stop_at)
+        judgements = list_judgements(connection, ask.scope)
+    return tuple(_listed(one, judgements) for one in kept)
+
+
 def one_listed(ask: Ask, stores: Stores, anomaly_id: str, now: datetime) -> Listed:
     """One anomaly of the whole account.
 
@@ -76,7 +92,8 @@ def one_listed(ask: Ask, stores: Stores, anomaly_id: str, now: datetime) -> List
             judgements = list_judgements(connection, ask.scope)
     if kept is not None and not kept.is_open:
         return _listed(kept, judgements)
-    for one in settled(anomalies(ask, whole, now), [kept] if kept else []):
+    around = whole if kept is None else replace(whole, start=kept.start.astimezone(ask.local).date())
+    for one in settled(anomalies(ask, around, now), [kept] if kept else []):
         if one.id == anomaly_id:
             return Listed(one, judgements.of(one), judgements.is_ignored(one), is_whole(ask, whole))
     raise NotFound(f"There is no anomaly {anomaly_id!r}.", field="id", value=anomaly_id)
@@ -128,22 +145,34 @@ def judge(
     return stores.control.write(act)
 
 
-def keep_found(ask: Ask, stores: Stores, now: datetime) -> int:
-    """Keep what is found of the whole account; how many anomalies are new or changed."""
+def keep_found(ask: Ask, stores: Stores, now: datetime, *, is_again: bool = False) -> int:
+    """Keep what is found of the whole account; how many anomalies are new or changed.
+
+    Args:
+        ask: who keeps.
+        stores: where they are kept.
+        now: aware.
+        is_again: whether only the last weeks are looked at, as the others were before.
+    """
     whole = whole_account(ask, now)
-    found = anomalies(ask, whole, now)
+    if is_again:
+        whole = replace(whole, start=max(whole.start, whole.end - KEPT_AGAIN))
     with stores.control.read() as connection:
         kept = list_anomalies(connection, ask.scope, whole.start_at, whole.stop_at)
-    ended = {one.id for one in kept if not one.is_open}
-    news = [one for one in settled(found, kept) if one.id not in ended]
+    found = settled(anomalies(ask, whole, now), kept)
+    known = {one.id: one for one in kept}
+    news = [one for one in found if one.id not in known or _has_changed(one, known[one.id], now)]
     if not news:
         return 0
     return stores.control.write(lambda connection: keep_anomalies(connection, ask.scope, news, now=now))
 
 
 def settled(found: Iterable[Anomaly], kept: Sequence[Anomaly]) -> list[Anomaly]:
-    """What was kept and what is found, each event once: an ended one as it was kept, an open one as it is seen now."""
-    result = {one.id: one for one in kept}
+    """What was kept and what is found, each event once: an ended one as it was kept, an open one as it is seen now.
+
+    An open one of which nothing is seen now has ended.
+    """
+    result = {one.id: replace(one, is_open=False) for one in kept}
     for one in found:
         known = next((other for other in kept if _is_same(one, other)), None)
         if known is None:
@@ -161,6 +190,13 @@ def is_whole(ask: Ask, selection: Selection) -> bool:
 def whole_account(ask: Ask, now: datetime) -> Selection:
     """The whole account up to the present day."""
     return Selection(FIRST_DAY, now.astimezone(zone_named(ask.zone)).date(), ask.zone, comparison="none")
+
+
+def _has_changed(one: Anomaly, kept: Anomaly, now: datetime) -> bool:
+    """Whether a kept one is brought up to date; one of which nothing is seen now may be seen again for some days."""
+    if not kept.is_open or one == kept:
+        return False
+    return one != replace(kept, is_open=False) or kept.stop < now - SEEN_AGAIN
 
 
 def _is_same(found: Anomaly, kept: Anomaly) -> bool:

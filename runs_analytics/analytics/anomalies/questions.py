@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
+from itertools import groupby
 from typing import Final
 
 import numpy as np
@@ -74,13 +76,29 @@ def looked_at(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> _L
             series = tuple(week for one in daily if (week := by_week(one.series)))
         else:
             series = series_of(ask, everywhere, now, grain)
-        found = ask.computed(watch_all, series)
-        return {
-            (one.segment, one.measure, grain): Looked(one, watched)
-            for one, watched in zip(series, found, strict=True)
-        }
+        return {(one.series.segment, one.series.measure, grain): one for one in _watched(ask, series)}
 
     return ask.kept("anomalies.looked_at", everywhere, grain, _hour(now), make=make)
+
+
+def _watched(ask: Ask, series: Sequence[Series]) -> list[Looked]:
+    """Each series with what the detector makes of it, as many dimensions at once as there are processes.
+
+    One dimension at a time is remembered, so that nothing is watched again of which no step has changed.
+    """
+    groups = [tuple(group) for _, group in groupby(series, key=lambda one: one.segment.dimension)]
+    if not groups:
+        return []
+    ask.check()
+    # Whether a visitor is let in is asked where the page runs, and not in other threads.
+    let_in = replace(ask, check=lambda: None)
+    with ThreadPoolExecutor(len(groups), thread_name_prefix="watching") as threads:
+        found = threads.map(lambda group: let_in.computed(watch_all, group), groups)
+        return [
+            Looked(one, watched)
+            for group, made in zip(groups, found, strict=True)
+            for one, watched in zip(group, made, strict=True)
+        ]
 
 
 def events_of(ask: Ask, selection: Selection, now: datetime) -> tuple[tuple[Seen, ...], ...]:
