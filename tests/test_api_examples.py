@@ -16,6 +16,7 @@ from serving import ROOT, Server
 
 from runs_analytics.ui.api_examples import FOLDER, LANGUAGES, TOPICS, text
 
+pytestmark = pytest.mark.alone
 STARTERS = {"sh": ("sh",), "py": (sys.executable,), "mjs": ("node",), "go": ("go", "run")}
 ADDRESS = re.compile(r"(/api/v1/[\w/]+)")
 

@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:

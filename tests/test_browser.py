@@ -29,6 +29,8 @@ from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[1]
 RANGE = {"account": "acme", "from": "2026-06-01", "to": "2026-08-31"}
 WHOLE = Selection(date(2026, 6, 1), date(2026, 8, 31), "Europe/Berlin")

@@ -11,6 +11,8 @@ from browser import metric
 from playwright.sync_api import Page, expect
 from serving import Server
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:

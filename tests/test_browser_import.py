@@ -27,7 +27,10 @@ COLUMNS = {
 }
 STATUSES = {"SUCCEED": "succeeded", "FAILED": "failed", "PENDING": "running"}
 
-pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the real logs are not beside this checkout")
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(not LOG.exists(), reason="the real logs are not beside this checkout"),
+]
 
 
 @pytest.fixture

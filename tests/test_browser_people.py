@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
+pytestmark = pytest.mark.alone
+
 WORDS = "correct horse battery"
 RUNS = """{"id":"%s","service":"%s","member":"%s","started_at":"2026-11-22T08:00:00Z","status":"succeeded"}"""
 

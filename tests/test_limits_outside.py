@@ -14,6 +14,8 @@ from command_line import CommandLine
 from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 def command(tmp_path: Path) -> CommandLine:

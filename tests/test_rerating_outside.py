@@ -19,6 +19,7 @@ from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 from runs_analytics.ui import format as fmt
 
+pytestmark = pytest.mark.alone
 DOC = Path(__file__).parents[1] / "docs" / "rerating.md"
 RERATE = ("prices", "rerate", "--account", "acme", "--from", "2026-11-01", "--to", "2026-11-21")
 
