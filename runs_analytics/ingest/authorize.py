@@ -125,7 +125,7 @@ class Authorizer:
         request = _request(scope, body, now, terms)
         return _answer(await self._control.submit_item_on_loop(self._decide, request))
 
-    def cancel(self, scope: Scope, run_id: str, source: str, now: datetime) -> Authorization:
+    async def cancel(self, scope: Scope, run_id: str, source: str, now: datetime) -> Authorization:
         """Free the hold of a run that will not happen; again does nothing.
 
         Raises:
@@ -134,7 +134,7 @@ class Authorizer:
         """
         _require(scope)
         asked = _Cancelled(scope, md5_pair(id_text(source, run_id)), run_id, now)
-        return _answer(self._control.submit_item(_cancel, asked).result())
+        return _answer(await self._control.submit_item_on_loop(_cancel, asked))
 
     def find(self, scope: Scope, run_id: str, source: str) -> Authorization:
         """What was answered before.
