@@ -55,10 +55,18 @@ def _stop(folder: Path) -> None:
     raise TimeoutError("PostgreSQL did not end within 30 s of being told to.")
 
 
+@pytest.fixture(scope="session")
+def bare_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database with every table and no row, to which nobody is connected."""
+    address = new_database(postgres_server)
+    ControlStore.open(tmp_path_factory.mktemp("bare"), address).close()
+    return database_name(address)
+
+
 @pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """The address of an empty database."""
-    return new_database(postgres_server)
+def postgres_url(postgres_server: str, bare_database: str) -> str:
+    """The address of a database of a store that nobody used yet."""
+    return new_database(postgres_server, bare_database)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -244,7 +244,7 @@ async def one_run(office: Office, dice: random.Random, run_id: str) -> None:
             await office.send(run_id, tokens, team="green", member="late")
         case 4:
             try:
-                await asyncio.to_thread(office.authorizer.cancel, ACME, run_id, "(none)", office.clock())
+                await office.authorizer.cancel_async(ACME, run_id, "(none)", office.clock())
             except Exception as problem:
                 raise AssertionError(f"cancel failed: {problem!r}") from problem
         case _:

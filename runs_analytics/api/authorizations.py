@@ -105,7 +105,7 @@ def authorizations_router(runtime: Runtime) -> APIRouter:
         source: Annotated[str, Query(max_length=MAX_TEXT)] = NONE,
     ) -> Response:
         scope = await scope_of(runtime, request)
-        await asyncio.to_thread(runtime.authorizer.cancel, scope, run_id, source, runtime.clock())
+        await runtime.authorizer.cancel_async(scope, run_id, source, runtime.clock())
         return Response(status_code=204)
 
     return router

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
@@ -14,13 +15,17 @@ from runs_analytics.api.runtime import Runtime
 
 
 def health_routes(runtime: Runtime, metrics: Metrics) -> list[Route]:
-    """`/health/live`, `/health/ready` and `/metrics`."""
+    """`/health/live`, `/health/ready` and `/metrics`.
+
+    Readiness has a thread of its own: whoever restarts what does not answer must not restart what is only busy.
+    """
+    asked = ThreadPoolExecutor(1, thread_name_prefix="readiness")
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "live"})
 
     async def ready(_: Request) -> Response:
-        stores = await asyncio.to_thread(readiness, runtime)
+        stores = await asyncio.get_running_loop().run_in_executor(asked, readiness, runtime)
         is_ready = all(stores.values())
         words = {store: "ready" if answers else "unavailable" for store, answers in stores.items()}
         status = "ready" if is_ready else "unavailable"

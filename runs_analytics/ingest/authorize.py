@@ -132,9 +132,13 @@ class Authorizer:
             NotAllowed, NotFound: when the scope may not, or never asked for it.
             Conflict: when it was refused or its run is settled.
         """
-        _require(scope)
-        asked = _Cancelled(scope, md5_pair(id_text(source, run_id)), run_id, now)
+        asked = _cancelled(scope, run_id, source, now)
         return _answer(self._control.submit_item(_cancel, asked).result())
+
+    async def cancel_async(self, scope: Scope, run_id: str, source: str, now: datetime) -> Authorization:
+        """The same without holding up the event loop or a thread."""
+        asked = _cancelled(scope, run_id, source, now)
+        return _answer(await self._control.submit_item_on_loop(_cancel, asked))
 
     def find(self, scope: Scope, run_id: str, source: str) -> Authorization:
         """What was answered before.
@@ -169,6 +173,11 @@ class Authorizer:
             if refused:
                 _keep_refused(connection, scope, refused)
         return [answer for answer in answers if answer is not None]
+
+
+def _cancelled(scope: Scope, run_id: str, source: str, now: datetime) -> _Cancelled:
+    _require(scope)
+    return _Cancelled(scope, md5_pair(id_text(source, run_id)), run_id, now)
 
 
 def _cancel(connection: Connection, asked: Sequence[_Cancelled]) -> list[Decision]:

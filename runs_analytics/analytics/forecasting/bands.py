@@ -22,7 +22,7 @@ LARGEST_STEP_POWER = 0.6
 # Below this part of the mean size a level counts as this part, so that quiet hours keep a band.
 LEAST_LEVEL = 0.05
 # The weights of models were chosen on the same origins, and misses of one horizon go together: the fewer horizons the
-# back-test covers, the more it flatters, and the tails most. Chosen on public series cut before their published tests.
+# back-test covers, the more it flatters, and the tails most. One of four settings tried (docs/forecasts.md).
 FREEDOM_PER_WINDOW = 0.65
 WINDOWS_POWER = 1.5
 LEAST_WINDOWS = 0.5
