@@ -24,6 +24,11 @@ _APART: Final = 0.16
 _APART_NARROW: Final = 0.4
 _NARROW_PX: Final = 520
 
+LONGEST_GROUND: Final = 0.15
+"""What lasted for more of the width than this is told by a bar along the bottom."""
+
+_BAR_PX: Final = 5
+
 _ROOM: Final = 1.18
 """What the words need above the highest value."""
 
@@ -137,15 +142,31 @@ def _targets(base: alt.Chart, amounts: pl.Series, unit: Unit, measure_title: str
 
 
 def _spans(marks: Sequence[Mark], axis: TimeAxis, theme: ChartTheme) -> list[alt.Chart]:
-    """How long each lasted, as a pale ground."""
+    """How long each lasted: a pale ground, or a bar along the bottom where a ground would cover the chart."""
     first, last = epoch_ms(axis.buckets[0]), epoch_ms(bucket_end(axis.buckets[-1], axis.grain))
-    rows = [
-        {"from": max(first, epoch_ms(mark.start)), "to": min(last, epoch_ms(mark.stop))} for mark in marks
-    ]
-    if not rows:
-        return []
-    ground = alt.Chart(pl.DataFrame(rows)).mark_rect(color=theme.error, opacity=0.1)
-    return [ground.encode(x=axis.encoding("from"), x2="to:Q")]
+    spans = [(max(first, epoch_ms(mark.start)), min(last, epoch_ms(mark.stop))) for mark in marks]
+    longest = LONGEST_GROUND * (last - first)
+    short = [span for span in spans if span[1] - span[0] <= longest]
+    long = [span for span in spans if span[1] - span[0] > longest]
+    layers = []
+    for found, opacity, top in ((short, 0.1, "0"), (long, 0.6, f"height - {_BAR_PX}")):
+        if found:
+            table = pl.DataFrame(_united(found), schema=["from", "to"], orient="row")
+            ground = alt.Chart(table).mark_rect(color=theme.error, opacity=opacity)
+            reach = {"y": alt.value(alt.ExprRef(top)), "y2": alt.value(alt.ExprRef("height"))}
+            layers.append(ground.encode(x=axis.encoding("from"), x2="to:Q", **reach))
+    return layers
+
+
+def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Spans that meet as one, so that no ground lies on another."""
+    united: list[tuple[float, float]] = []
+    for start, stop in sorted(spans):
+        if united and start <= united[-1][1]:
+            united[-1] = united[-1][0], max(stop, united[-1][1])
+        else:
+            united.append((start, stop))
+    return united
 
 
 def _marks(
