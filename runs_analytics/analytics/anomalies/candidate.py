@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.episodes import Episode, Kind, Watched
 from runs_analytics.analytics.anomalies.following import ACCEPT_ROUNDS, Follower, Span
+from runs_analytics.analytics.anomalies.scale import rooted, squared
 from runs_analytics.analytics.anomalies.seasons import seasons_of
 
 Floats = NDArray[np.float64]
@@ -63,7 +64,7 @@ def watch(
     certainty = np.ones(len(values)) if runs is None else np.sqrt(np.clip(runs / usual_runs, 0.01, 4))
     is_sparse = (busy < SPARSE) & (not level)
     factors = np.where(is_sparse | level, 1.0, np.maximum(np.exp(known.parts), _LEAST_FACTOR))
-    flat = values - known.parts if level else _root(values / factors)
+    flat = values - known.parts if level else rooted(values / factors)
     reach = size if level else np.sqrt(size / busy)
     follower = Follower(season, judged_from, is_rooted=not level)
     doubt = known.doubt if level else known.doubt * reach / 2
@@ -75,7 +76,7 @@ def watch(
     expected, lower, upper = (
         np.where(
             np.arange(len(values)) >= judged_from,
-            scale + known.parts if level else factors * _squared(scale),
+            scale + known.parts if level else factors * squared(scale),
             np.nan,
         )
         for scale in (middle, middle - BAND * spread, middle + BAND * spread)
@@ -99,14 +100,6 @@ def _usual_size(values: Floats, season: int) -> tuple[Floats, Floats]:
 def _eased(values: Floats, small: Floats) -> Floats:
     """Logarithms, straight around zero: what multiplies adds up, and nothing is endlessly far from zero."""
     return np.asarray(np.arcsinh(values / (2 * small)) + np.log(small))
-
-
-def _root(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)))
-
-
-def _squared(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * values**2, dtype=float)
 
 
 def _usual_weights(weights: Floats) -> Floats:

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from runs_analytics.analytics.anomalies.scale import rooted, squared
 from runs_analytics.analytics.anomalies.usual import ACCEPT_ROUNDS, usual
 
 Floats = NDArray[np.float64]
@@ -79,7 +80,7 @@ def watch(
     if len(values) < 2:
         nothing = np.full(len(values), np.nan)
         return Watched(nothing, nothing, nothing, ())
-    eased = values if level else _root(values)
+    eased = values if level else rooted(values)
     judged = 2 * (seasons[0] if seasons else 7)
     found = usual(eased, seasons)
     spread = np.maximum(found.spread, _least_spread(eased))
@@ -88,7 +89,7 @@ def watch(
         differences = differences * np.sqrt(_against_usual(np.asarray(weights, dtype=float)))
     spans = _spans(differences, seasons[0] if seasons else 7, judged)
     known = np.arange(len(values)) >= judged
-    back = (lambda scale: scale) if level else _squared
+    back = (lambda scale: scale) if level else squared
     expected, lower, upper = (
         np.where(known, back(found.expected + width * spread), np.nan) for width in (0, -THRESHOLD, THRESHOLD)
     )
@@ -98,14 +99,6 @@ def watch(
         _told(span, values, expected, differences, weighted, level=level, lasting=lasting) for span in spans
     ]
     return Watched(expected, lower, upper, tuple(told))
-
-
-def _root(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)))
-
-
-def _squared(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * values**2)
 
 
 def _least_spread(eased: Floats) -> Floats:

@@ -1,0 +1,18 @@
+"""Square roots with a sign: a scale on which the chance of counts is everywhere alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+def rooted(values: Floats) -> Floats:
+    """Values (steps,) on the scale of square roots, each with its sign."""
+    return np.asarray(np.sign(values) * np.sqrt(np.abs(values)), dtype=float)
+
+
+def squared(values: Floats) -> Floats:
+    """Values (steps,) back from the scale of square roots."""
+    return np.asarray(np.sign(values) * values**2, dtype=float)
