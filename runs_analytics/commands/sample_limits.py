@@ -12,7 +12,7 @@ import polars as pl
 from runs_analytics.analytics import history
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.limits import set_limit
-from runs_analytics.control.settlement import UsedRun, settle_runs
+from runs_analytics.control.settlement import UsedRun, count_runs
 from runs_analytics.control.subscriptions import may_overdraw
 from runs_analytics.control.writer import Connection
 from runs_analytics.ingest.accept import TermsCache
@@ -30,10 +30,7 @@ _REFUSED: Final = 3
 
 
 def give_sample_limits(stores: Stores, scope: Scope) -> None:
-    """Put limits up, count this month's applied runs in them, and ask for runs of which some are refused.
-
-    Before the account has a ledger: what is counted here must not burn credits too.
-    """
+    """Put limits up, count this month's applied runs in them, and ask for runs of which some are refused."""
     ask, now = Ask.of(stores, scope), stores.clock()
     zone = zone_named(ask.zone)
     today = now.astimezone(zone).date()
@@ -52,7 +49,7 @@ def give_sample_limits(stores: Stores, scope: Scope) -> None:
             set_limit(connection, scope, limit, now=now)
         used = _used(rows)
         for start in range(0, len(used), _AT_ONCE):
-            settle_runs(connection, scope, used[start : start + _AT_ONCE], now=now)
+            count_runs(connection, scope, used[start : start + _AT_ONCE], now=now)
 
     stores.control.write(count)
     full = next((one.value for one in limits if one.id == "team-full"), None)

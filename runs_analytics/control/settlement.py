@@ -69,15 +69,28 @@ class UsedRun:
 
 
 def settle_runs(connection: sa.Connection, scope: Scope, runs: Sequence[UsedRun], *, now: datetime) -> None:
-    """Count runs of the scope's account, in their order.
-
-    An authorized run counts in the windows in which it was authorized; any other on the local day it started.
+    """Count runs of the scope's account, in their order, and post what they used to its ledger.
 
     Raises:
         NotFound: when the account does not exist.
     """
     if not runs:
         return
+    count_runs(connection, scope, runs, now=now)
+    if ledger.is_kept(connection, scope):
+        seqs = [run.seq for run in runs]
+        used_nano = sum(run.amounts.credits_nano for run in runs)
+        ledger.post_usage(connection, scope, used_nano, now=now, first_seq=min(seqs), last_seq=max(seqs))
+
+
+def count_runs(connection: sa.Connection, scope: Scope, runs: Sequence[UsedRun], *, now: datetime) -> None:
+    """Free the holds of runs, count them in the limits that cover them, and itemise overruns; burn no credits.
+
+    An authorized run counts in the windows in which it was authorized; any other on the local day it started.
+
+    Raises:
+        NotFound: when the account does not exist.
+    """
     zone = zone_named(get_account(connection, scope).zone)
     holds = _open_holds(connection, scope, runs, now)
     limits = covering(connection, scope)
@@ -93,10 +106,6 @@ def settle_runs(connection: sa.Connection, scope: Scope, runs: Sequence[UsedRun]
     _note_crossings(runs, days, limits, usage, uses)
     usage.write(connection)
     uses.write()
-    if ledger.is_kept(connection, scope):
-        seqs = [run.seq for run in runs]
-        used_nano = sum(run.amounts.credits_nano for run in runs)
-        ledger.post_usage(connection, scope, used_nano, now=now, first_seq=min(seqs), last_seq=max(seqs))
 
 
 def _open_holds(
