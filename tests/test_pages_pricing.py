@@ -67,9 +67,9 @@ def test_the_book_says_what_matches_and_what_it_costs(stores: Stores) -> None:
     }
     prices, versions = app.dataframe[0].value, app.dataframe[1].value
     assert prices.values.tolist() == [
-        [1, "llm", "Service: LLM", "0.1", "run"],
-        [1, "llm", "Service: LLM", "0.37", "1,000 input tokens"],
-        [2, "search", "Service: Search", "0.000123", "second"],
+        ["llm", "0.1", "run", "Service: LLM", 1],
+        ["llm", "0.37", "1,000 input tokens", "Service: LLM", 1],
+        ["search", "0.000123", "second", "Service: Search", 2],
     ]
     assert versions["state"].tolist() == ["coming", "valid now"]
     later = open_page("pricing", version="2")

@@ -20,7 +20,7 @@ from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.figures import CHART_PX
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, Width
 from runs_analytics.ui.theme import current_theme
 from runs_analytics.zones import local_midnight, zone_named
 
@@ -126,14 +126,15 @@ def grants_table(view: View) -> ShownTable:
     ]
     columns = (
         Column("grant", "Grant", "text"),
-        Column("kind", "Kind", "text"),
         Column("left", "Left", "credits"),
         Column("amount", "Given", "credits"),
+        Column("kind", "Kind", "text"),
         Column("effective", "From", "text"),
         Column("expires", "Expires", "text"),
         Column("note", "Note", "text"),
     )
-    return ShownTable("grants", "Grants", columns, frame_of(rows, columns))
+    widths: dict[str, Width] = {"grant": 165, "kind": 95, "effective": 110, "expires": 110}
+    return ShownTable("grants", "Grants", columns, frame_of(rows, columns), widths=widths)
 
 
 def frame_of(rows: list[dict[str, object]], columns: tuple[Column, ...]) -> pl.DataFrame:

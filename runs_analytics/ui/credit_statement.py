@@ -21,7 +21,7 @@ from runs_analytics.ui import address, credit_corrections, navigation
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.credit_parts import frame_of, text
-from runs_analytics.ui.tables import ShownTable, grid
+from runs_analytics.ui.tables import ShownTable, Width, grid
 from runs_analytics.zones import zone_named
 
 _KINDS: Final = {
@@ -35,13 +35,14 @@ _KINDS: Final = {
 }
 _COLUMNS: Final = (
     Column("line", "Line", "text"),
+    Column("amount", "Credits", "credits"),
     Column("posted", "Posted", "text"),
     Column("kind", "Kind", "text"),
     Column("grant", "Grant", "text"),
-    Column("amount", "Credits", "credits"),
     Column("about", "About", "text"),
     Column("actor", "By", "text"),
 )
+_WIDTHS: Final[dict[str, Width]] = {"line": 70, "posted": 160, "kind": 95, "grant": 165}
 _LINES: Final = "lines"
 """In the address: the page, and the newest line when the list was opened, so that its pages stay."""
 
@@ -85,6 +86,7 @@ def statement_table(view: View) -> StatementTable:
         "Statement",
         _COLUMNS,
         rows,
+        widths=_WIDTHS,
         view=view,
         entries=entries,
         page=page,
@@ -105,13 +107,11 @@ def _asked(newest: int) -> tuple[int, int]:
 def _pagination(table: StatementTable) -> None:
     if table.pages == 1:
         return
-    key = f"credits_lines_{table.last_number}"
-    st.session_state[key] = table.page
+    key = f"credits_lines_{table.last_number}_{table.page}"
 
     def turned() -> None:
         page = st.session_state[key]
-        if page != table.page:
-            address.write({_LINES: None if page == 1 else [f"{page}-{table.last_number}"]})
+        address.write({_LINES: None if page == 1 else [f"{page}-{table.last_number}"]})
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         first, last = table.entries[0].number, table.entries[-1].number
@@ -120,7 +120,7 @@ def _pagination(table: StatementTable) -> None:
             width="content",
         )
         st.space("stretch")
-        st.pagination(table.pages, key=key, on_change=turned)
+        st.pagination(table.pages, default=table.page, key=key, on_change=turned)
 
 
 def _rows(view: View, entries: tuple[Entry, ...]) -> pl.DataFrame:
@@ -211,13 +211,17 @@ def _runs(rows: pl.DataFrame) -> None:
         [
             {
                 "Run": run["id"],
+                "Credits": fmt.exact(fmt.from_nano(run["credits_nano"])),
                 "Service": run["service"],
                 "Feature": run["feature"],
-                "Credits": fmt.exact(fmt.from_nano(run["credits_nano"])),
             }
             for run in found
         ],
         key="credits_runs",
+        column_config={
+            "Run": st.column_config.TextColumn("Run", width="medium"),
+            "Credits": st.column_config.TextColumn("Credits", alignment="right"),
+        },
         on_select="rerun",
         selection_mode="single-cell",
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import polars as pl
@@ -15,12 +17,13 @@ from runs_analytics.money.limits import LIMIT_MEASURES, Limit, LimitMeasure
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, Width
 from runs_analytics.vocabulary import NANO
 from runs_analytics.zones import zone_named
 
 MEASURES: Final[dict[LimitMeasure, str]] = {"credits": "Credits", "cost": "Spend", "runs": "Runs"}
 _KINDS: Final[dict[LimitMeasure, Kind]] = {"credits": "credits", "cost": "money", "runs": "integer"}
+_HAPPENED: Final[dict[str, Width]] = {"of": 165, "amount": 150, "spent": 150, "at": 160, "percent": 95}
 _OVERRUNS: Final = {
     "unauthorized": "sent without asking",
     "above_hold": "larger than asked for",
@@ -93,12 +96,12 @@ def _standing(view: View, measure: LimitMeasure, statuses: list[LimitStatus]) ->
     kind = _KINDS[measure]
     columns = (
         Column("of", "Limit", "text"),
+        Column("left", "Left", kind),
+        Column("amount", "Limit of", kind),
         Column("share", "Used", "percent"),
         Column("spent", "Spent", kind),
         Column("held", "Held", kind),
         Column("overrun", "Overrun", kind),
-        Column("left", "Left", kind),
-        Column("amount", "Limit of", kind),
         Column("resets", "Resets", "text"),
         Column("kind", "Kind", "text"),
         Column("crossed", "Crossed", "text"),
@@ -131,30 +134,33 @@ def _standing(view: View, measure: LimitMeasure, statuses: list[LimitStatus]) ->
 def _refused(view: View, found: Limits) -> ShownTable:
     columns = (
         Column("run", "Run", "text"),
-        Column("at", "Refused", "text"),
-        Column("why", "Why", "text"),
         Column("wanted", "Wanted", "text"),
+        Column("why", "Why", "text"),
         Column("room", "Room", "text"),
+        Column("at", "Refused", "text"),
         Column("service", "Service", "text"),
         Column("team", "Team", "text"),
         Column("member", "Member", "text"),
     )
-    return _table("limits_refused", "Refused", columns, [_refused_row(view, one) for one in found.refused])
+    rows = [_refused_row(view, one) for one in found.refused]
+    widths: dict[str, Width] = {"run": 150, "wanted": 110, "why": 330, "room": 240, "at": 160}
+    return _table("limits_refused", "Refused", columns, rows, widths)
 
 
 def _refused_row(view: View, one: Authorization) -> dict[str, Any]:
     why = dict(one.refusal or {})
     scope = why.get("scope")
     if scope is None:
-        reason, room = "credits used up", f"{why['left']} credits left"
+        reason, room = "credits used up", f"{_grouped(why['left'])} credits left"
     else:
-        reason = f"{scope_text(scope['dimension'], scope['value'])}: {why['cap']} {why['measure']} a {why['window']}"
-        room = f"{why['spent']} spent, {why['held']} held"
+        whose = scope_text(scope["dimension"], scope["value"])
+        reason = f"{whose}: {_grouped(why['cap'])} {why['measure']} a {why['window']}"
+        room = f"{_grouped(why['spent'])} spent, {_grouped(why['held'])} held"
     return {
         "run": one.run_id,
         "at": _moment(view, one.authorized_at),
         "why": reason,
-        "wanted": f"{why['wanted']} {why['measure']}",
+        "wanted": f"{_grouped(why['wanted'])} {why['measure']}",
         "room": room,
         "service": one.service,
         "team": one.team,
@@ -164,12 +170,12 @@ def _refused_row(view: View, one: Authorization) -> dict[str, Any]:
 
 def _overruns(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable:
     columns = (
-        Column("limit", "Limit", "text"),
         Column("of", "Of", "text"),
-        Column("at", "Seen", "text"),
         Column("amount", "Overrun", "text"),
         Column("kind", "Why", "text"),
+        Column("at", "Seen", "text"),
         Column("run", "Run", "text"),
+        Column("limit", "Limit", "text"),
     )
     rows = [
         {
@@ -182,16 +188,16 @@ def _overruns(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable:
         }
         for one in found.overruns
     ]
-    return _table("limits_overruns", "Overruns", columns, rows)
+    return _table("limits_overruns", "Overruns", columns, rows, _HAPPENED)
 
 
 def _crossings(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable:
     columns = (
-        Column("limit", "Limit", "text"),
         Column("of", "Of", "text"),
-        Column("at", "Crossed", "text"),
-        Column("percent", "Threshold", "text"),
         Column("spent", "Spent then", "text"),
+        Column("percent", "Threshold", "text"),
+        Column("at", "Crossed", "text"),
+        Column("limit", "Limit", "text"),
     )
     rows = [
         {
@@ -203,7 +209,7 @@ def _crossings(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable
         }
         for one in found.crossings
     ]
-    return _table("limits_crossings", "Thresholds crossed", columns, rows)
+    return _table("limits_crossings", "Thresholds crossed", columns, rows, _HAPPENED)
 
 
 def _of(limit: Limit | None, value: str) -> str:
@@ -219,6 +225,11 @@ def _worded(view: View, limit: Limit | None, nano: int) -> str:
     return f"{fmt.exact(amount)} {limit.measure}"
 
 
+def _grouped(amount: str) -> str:
+    """A decimal string of a refusal with its thousands separated."""
+    return fmt.exact(Decimal(amount))
+
+
 def _used_share(status: LimitStatus) -> float:
     counted = status.use.settled_nano + status.use.held_nano
     return counted / status.limit.amount_nano if status.limit.amount_nano else float(counted > 0)
@@ -228,10 +239,17 @@ def _number(measure: LimitMeasure, nano: int) -> Any:
     return nano // NANO if measure == "runs" else fmt.from_nano(nano)
 
 
-def _table(name: str, title: str, columns: tuple[Column, ...], rows: list[dict[str, Any]]) -> ShownTable:
+def _table(
+    name: str,
+    title: str,
+    columns: tuple[Column, ...],
+    rows: list[dict[str, Any]],
+    widths: Mapping[str, Width] | None = None,
+) -> ShownTable:
     types: dict[Kind, Any] = {"credits": AMOUNT, "money": AMOUNT, "integer": pl.Int64, "percent": pl.Float64}
     schema = {column.name: types.get(column.kind, pl.String) for column in columns}
-    return ShownTable(name, title, columns, pl.DataFrame(rows, schema, orient="row"))
+    frame = pl.DataFrame(rows, schema, orient="row")
+    return ShownTable(name, title, columns, frame, widths=widths or {})
 
 
 def _local(view: View, at: datetime) -> datetime:

@@ -20,7 +20,7 @@ from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.runs_rating import measure_title
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, Width
 from runs_analytics.ui.words import DIMENSION_TITLES
 
 BOOKS: Final[dict[str, str]] = {"credits": "Credits", "cost": "Provider’s cost"}
@@ -164,14 +164,15 @@ def _prices(chosen: Edition, unit: str) -> ShownTable:
                 }
             )
     columns = (
-        Column("place", "Order", "integer"),
         Column("price", "Price", "text"),
-        Column("matches", "Matches", "text"),
         Column("amount", unit, "text"),
         Column("per", "Per", "text"),
+        Column("matches", "Matches", "text"),
         *([Column("also", "Also", "text")] if any(row["also"] for row in rows) else []),
+        Column("place", "Order", "integer"),
     )
-    return table("prices", f"Prices of version {chosen.version.version}", columns, rows)
+    title = f"Prices of version {chosen.version.version}"
+    return table("prices", title, columns, rows, widths={"price": 120, "amount": 80, "per": 220})
 
 
 def _versions(view: View, editions: tuple[Edition, ...]) -> ShownTable:
@@ -191,13 +192,14 @@ def _versions(view: View, editions: tuple[Edition, ...]) -> ShownTable:
     columns = (
         Column("version", "Version", "integer"),
         Column("state", "State", "text"),
+        *([Column("rate", "One credit is worth", "text")] if any(row["rate"] for row in rows) else []),
         Column("since", "Valid from", "text"),
         Column("until", "Until", "text"),
         Column("prices", "Prices", "integer"),
         Column("added", "Added", "text"),
-        *([Column("rate", "One credit is worth", "text")] if any(row["rate"] for row in rows) else []),
     )
-    return table("versions", "Versions", columns, rows)
+    widths: dict[str, Width] = {"state": 110, "rate": 130, "since": 160, "until": 160}
+    return table("versions", "Versions", columns, rows, widths=widths)
 
 
 def table(
@@ -206,10 +208,12 @@ def table(
     columns: tuple[Column, ...],
     rows: list[dict[str, Any]],
     totals: Mapping[str, object] | None = None,
+    *,
+    widths: Mapping[str, Width] | None = None,
 ) -> ShownTable:
     """A table of rows by column name."""
     schema = {column.name: _TYPES.get(column.kind, pl.String) for column in columns}
-    return ShownTable(name, title, columns, pl.DataFrame(rows, schema, orient="row"), totals)
+    return ShownTable(name, title, columns, pl.DataFrame(rows, schema, orient="row"), totals, widths or {})
 
 
 def _unit(view: View, kind: BookKind) -> str:

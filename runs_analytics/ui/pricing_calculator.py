@@ -188,9 +188,9 @@ def _lines(
     ]
     columns = (
         Column("measure", "Measure", "text"),
+        Column("amount", unit, "text"),
         Column("quantity", "Quantity", "text"),
         Column("price", "Price", "text"),
-        Column("amount", unit, "text"),
     )
     total = {"measure": "Total", "quantity": "", "price": "", "amount": decimal_string(row[f"{kind}_nano"])}
     return pricing_book.table(

@@ -22,7 +22,7 @@ from runs_analytics.ui import parts, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, Width
 from runs_analytics.ui.words import DIMENSION_TITLES, escaped, value_title
 from runs_analytics.vocabulary import Dimension
 
@@ -200,11 +200,11 @@ def _changes(view: View, found: Preview, dimension: Dimension) -> ShownTable:
     kind: Kind = "credits" if found.book == "credits" else "money"
     columns = (
         Column(dimension, DIMENSION_TITLES[dimension], "text"),
-        Column("runs", "Runs", "integer", adds_up=True),
-        Column("runs_changed", "Runs that change", "integer", adds_up=True),
+        Column("difference", "Difference", kind, adds_up=True),
         Column("old", "Now", kind, adds_up=True),
         Column("new", "By this version", kind, adds_up=True),
-        Column("difference", "Difference", kind, adds_up=True),
+        Column("runs_changed", "Runs that change", "integer", adds_up=True),
+        Column("runs", "Runs", "integer", adds_up=True),
     )
     rows = [
         _row(found.book, runs, changed, old, new) | {dimension: value_title(dimension, value)}
@@ -270,19 +270,20 @@ def _past(view: View) -> ShownTable:
     """Every confirmed re-rate with its sums."""
     columns = (
         Column("number", "Re-rate", "integer"),
+        Column("difference", "Difference", "text"),
+        Column("posted", "Posted credits", "text"),
+        Column("old", "Before", "text"),
+        Column("new", "After", "text"),
         Column("days", "Days", "text"),
         Column("prices", "Prices", "text"),
         Column("runs_changed", "Runs changed", "integer"),
-        Column("old", "Before", "text"),
-        Column("new", "After", "text"),
-        Column("posted", "Posted credits", "text"),
         Column("at", "Confirmed", "text"),
         Column("actor", "By", "text"),
     )
     found = pricing.rerates(view.session.stores, view.ask.scope)
-    return pricing_book.table(
-        "rerates", "Confirmed re-rates", columns, [_past_row(view, *one) for one in found]
-    )
+    rows = [_past_row(view, *one) for one in found]
+    widths: dict[str, Width] = {"difference": 150, "posted": 105, "old": 150, "new": 150, "at": 160}
+    return pricing_book.table("rerates", "Confirmed re-rates", columns, rows, widths=widths)
 
 
 def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> dict[str, Any]:
@@ -296,6 +297,7 @@ def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> d
         + (" · filtered" if one.selection.filters else ""),
         "prices": f"{pricing_book.BOOKS[one.book]}, version {one.version}",
         "runs_changed": sum(line.runs_changed for line in rows),
+        "difference": f"{_signed_exact(new - old)} {unit}",
         "old": f"{fmt.exact(fmt.from_nano(old))} {unit}",
         "new": f"{fmt.exact(fmt.from_nano(new))} {unit}",
         "posted": fmt.exact(fmt.from_nano(posted)) if one.book == "credits" else "",

@@ -47,13 +47,13 @@ def shown_lines(lines: tuple[RatingLine, ...], total_nano: int) -> list[dict[str
     rows = [
         {
             "Measure": measure_title(line.measure),
+            "Amount": fmt.exact(fmt.from_nano(line.amount_nano)),
             "Quantity": _quantity(line),
             "Price": _price(line),
-            "Amount": fmt.exact(fmt.from_nano(line.amount_nano)),
         }
         for line in lines
     ]
-    total = {"Measure": "Total", "Quantity": "", "Price": "", "Amount": fmt.exact(fmt.from_nano(total_nano))}
+    total = {"Measure": "Total", "Amount": fmt.exact(fmt.from_nano(total_nano)), "Quantity": "", "Price": ""}
     return [*rows, total]
 
 
@@ -101,10 +101,10 @@ def _corrections(run: OpenRun, kind: BookKind) -> None:
         [
             {
                 "Re-rate": f"{one.rerate.number}, {fmt.moment(one.rerate.created_at, run.zone)}",
-                "By": f"version {one.rerate.version}",
+                "Correction": fmt.exact(fmt.from_nano((one.new_nano or 0) - (one.old_nano or 0))),
                 "Before": _told(one.old_nano),
                 "After": _told(one.new_nano),
-                "Correction": fmt.exact(fmt.from_nano((one.new_nano or 0) - (one.old_nano or 0))),
+                "By": f"version {one.rerate.version}",
             }
             for one in changes
         ],

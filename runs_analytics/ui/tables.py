@@ -15,6 +15,9 @@ from runs_analytics.exports.document import Column, Table
 from runs_analytics.ui import format as fmt
 
 TOTAL: Final = "Total"
+Width = Literal["small", "medium", "large"] | int
+"""Of a column; numbers are pixels."""
+
 _ROW_PX: Final = 35
 _MOST_ROWS: Final = 12
 """Rows shown before the table scrolls."""
@@ -34,7 +37,7 @@ class ShownTable:
     totals: Mapping[str, object] | None = None
     """Totals of all rows by column; the page's own, so that they equal its headline."""
 
-    widths: Mapping[str, Literal["small", "medium", "large"]] = field(default_factory=dict)
+    widths: Mapping[str, Width] = field(default_factory=dict)
     """Of text columns that are not of medium width."""
 
     def exported(self) -> Table:
@@ -97,9 +100,7 @@ def switch(table: ShownTable, key: str, currency: str) -> None:
         table.show(key, currency=currency)
 
 
-def column_config(
-    column: Column, currency: str, width: Literal["small", "medium", "large"] = "medium"
-) -> Any:
+def column_config(column: Column, currency: str, width: Width = "medium") -> Any:
     """How the browser writes a column: its unit with each number, full precision on hover."""
     if column.kind == "text":
         return st.column_config.TextColumn(column.title, width=width)
