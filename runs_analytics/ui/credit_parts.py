@@ -12,7 +12,7 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics.credits import Standing
-from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.exports.document import Column
 from runs_analytics.money.amounts import decimal_string
 from runs_analytics.money.plans import overage_money
 from runs_analytics.roles import may
@@ -20,7 +20,7 @@ from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.figures import CHART_PX
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable, Width
+from runs_analytics.ui.tables import ShownTable, Width, frame_of
 from runs_analytics.ui.theme import current_theme
 from runs_analytics.zones import local_midnight, zone_named
 
@@ -135,11 +135,6 @@ def grants_table(view: View) -> ShownTable:
     )
     widths: dict[str, Width] = {"grant": 165, "kind": 95, "effective": 110, "expires": 110}
     return ShownTable("grants", "Grants", columns, frame_of(rows, columns), widths=widths)
-
-
-def frame_of(rows: list[dict[str, object]], columns: tuple[Column, ...]) -> pl.DataFrame:
-    schema = {c.name: AMOUNT if c.kind == "credits" else pl.String for c in columns}
-    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _day(view: View, at: datetime | None) -> str:

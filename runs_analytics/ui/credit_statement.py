@@ -20,8 +20,8 @@ from runs_analytics.roles import may
 from runs_analytics.ui import address, credit_corrections, navigation
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
-from runs_analytics.ui.credit_parts import frame_of, text
-from runs_analytics.ui.tables import ShownTable, Width, grid
+from runs_analytics.ui.credit_parts import text
+from runs_analytics.ui.tables import ShownTable, Width, frame_of, grid
 from runs_analytics.zones import zone_named
 
 _KINDS: Final = {

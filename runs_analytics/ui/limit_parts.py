@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-import polars as pl
-
 from runs_analytics.analytics.limits import NEWEST, Limits
 from runs_analytics.control.authorizations import Authorization
 from runs_analytics.control.limits import LimitStatus
-from runs_analytics.exports.document import AMOUNT, Column, Kind
+from runs_analytics.exports.document import Column, Kind
 from runs_analytics.money.limits import LIMIT_MEASURES, Limit, LimitMeasure
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable, Width
+from runs_analytics.ui.tables import ShownTable, Width, frame_of
 from runs_analytics.vocabulary import NANO
 from runs_analytics.zones import zone_named
 
@@ -128,7 +125,7 @@ def _standing(view: View, measure: LimitMeasure, statuses: list[LimitStatus]) ->
         }
         for status in sorted(statuses, key=_used_share, reverse=True)
     ]
-    return _table(f"limits_{measure}", f"Limits on {measure}", columns, rows)
+    return ShownTable(f"limits_{measure}", f"Limits on {measure}", columns, frame_of(rows, columns))
 
 
 def _refused(view: View, found: Limits) -> ShownTable:
@@ -144,7 +141,7 @@ def _refused(view: View, found: Limits) -> ShownTable:
     )
     rows = [_refused_row(view, one) for one in found.refused]
     widths: dict[str, Width] = {"run": 150, "wanted": 110, "why": 330, "room": 240, "at": 160}
-    return _table("limits_refused", "Refused", columns, rows, widths)
+    return ShownTable("limits_refused", "Refused", columns, frame_of(rows, columns), widths=widths)
 
 
 def _refused_row(view: View, one: Authorization) -> dict[str, Any]:
@@ -188,7 +185,7 @@ def _overruns(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable:
         }
         for one in found.overruns
     ]
-    return _table("limits_overruns", "Overruns", columns, rows, _HAPPENED)
+    return ShownTable("limits_overruns", "Overruns", columns, frame_of(rows, columns), widths=_HAPPENED)
 
 
 def _crossings(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable:
@@ -209,7 +206,8 @@ def _crossings(view: View, found: Limits, names: dict[str, Limit]) -> ShownTable
         }
         for one in found.crossings
     ]
-    return _table("limits_crossings", "Thresholds crossed", columns, rows, _HAPPENED)
+    frame = frame_of(rows, columns)
+    return ShownTable("limits_crossings", "Thresholds crossed", columns, frame, widths=_HAPPENED)
 
 
 def _of(limit: Limit | None, value: str) -> str:
@@ -237,19 +235,6 @@ def _used_share(status: LimitStatus) -> float:
 
 def _number(measure: LimitMeasure, nano: int) -> Any:
     return nano // NANO if measure == "runs" else fmt.from_nano(nano)
-
-
-def _table(
-    name: str,
-    title: str,
-    columns: tuple[Column, ...],
-    rows: list[dict[str, Any]],
-    widths: Mapping[str, Width] | None = None,
-) -> ShownTable:
-    types: dict[Kind, Any] = {"credits": AMOUNT, "money": AMOUNT, "integer": pl.Int64, "percent": pl.Float64}
-    schema = {column.name: types.get(column.kind, pl.String) for column in columns}
-    frame = pl.DataFrame(rows, schema, orient="row")
-    return ShownTable(name, title, columns, frame, widths=widths or {})
 
 
 def _local(view: View, at: datetime) -> datetime:

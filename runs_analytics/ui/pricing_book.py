@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, Final, cast
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import streamlit as st
 
 from runs_analytics.analytics import pricing
 from runs_analytics.analytics.pricing import Edition
-from runs_analytics.exports.document import AMOUNT, Column, Kind
+from runs_analytics.exports.document import Column
 from runs_analytics.money.price_book import DURATION_S, RUN, BookKind, Price
 from runs_analytics.ui import controls, parts
 from runs_analytics.ui import format as fmt
@@ -20,12 +19,11 @@ from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.runs_rating import measure_title
-from runs_analytics.ui.tables import ShownTable, Width
+from runs_analytics.ui.tables import ShownTable, Width, frame_of
 from runs_analytics.ui.words import DIMENSION_TITLES
 
 BOOKS: Final[dict[str, str]] = {"credits": "Credits", "cost": "Provider’s cost"}
 _KNOWN: Final = ("measure", "price", "per", "id", "priority", "conditions", "components")
-_TYPES: Final[dict[Kind, Any]] = {"integer": pl.Int64, "credits": AMOUNT, "money": AMOUNT}
 
 
 def book_choice() -> BookKind:
@@ -172,7 +170,8 @@ def _prices(chosen: Edition, unit: str) -> ShownTable:
         Column("place", "Order", "integer"),
     )
     title = f"Prices of version {chosen.version.version}"
-    return table("prices", title, columns, rows, widths={"price": 120, "amount": 80, "per": 220})
+    widths: dict[str, Width] = {"price": 120, "amount": 80, "per": 220}
+    return ShownTable("prices", title, columns, frame_of(rows, columns), widths=widths)
 
 
 def _versions(view: View, editions: tuple[Edition, ...]) -> ShownTable:
@@ -199,21 +198,7 @@ def _versions(view: View, editions: tuple[Edition, ...]) -> ShownTable:
         Column("added", "Added", "text"),
     )
     widths: dict[str, Width] = {"state": 110, "rate": 130, "since": 160, "until": 160}
-    return table("versions", "Versions", columns, rows, widths=widths)
-
-
-def table(
-    name: str,
-    title: str,
-    columns: tuple[Column, ...],
-    rows: list[dict[str, Any]],
-    totals: Mapping[str, object] | None = None,
-    *,
-    widths: Mapping[str, Width] | None = None,
-) -> ShownTable:
-    """A table of rows by column name."""
-    schema = {column.name: _TYPES.get(column.kind, pl.String) for column in columns}
-    return ShownTable(name, title, columns, pl.DataFrame(rows, schema, orient="row"), totals, widths or {})
+    return ShownTable("versions", "Versions", columns, frame_of(rows, columns), widths=widths)
 
 
 def _unit(view: View, kind: BookKind) -> str:

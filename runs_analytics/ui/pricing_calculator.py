@@ -30,7 +30,7 @@ from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.runs_rating import measure_title
-from runs_analytics.ui.tables import ShownTable, grid
+from runs_analytics.ui.tables import ShownTable, frame_of, grid
 from runs_analytics.ui.words import DIMENSION_TITLES
 from runs_analytics.vocabulary import NANO, NONE, QUANTITIES
 
@@ -193,9 +193,8 @@ def _lines(
         Column("price", "Price", "text"),
     )
     total = {"measure": "Total", "quantity": "", "price": "", "amount": decimal_string(row[f"{kind}_nano"])}
-    return pricing_book.table(
-        f"lines_{kind}", f"Lines of {pricing_book.BOOKS[kind].lower()}", columns, [*rows, total]
-    )
+    title = f"Lines of {pricing_book.BOOKS[kind].lower()}"
+    return ShownTable(f"lines_{kind}", title, columns, frame_of([*rows, total], columns))
 
 
 def _answer(kind: BookKind, table: ShownTable | None, row: dict[str, Any]) -> None:

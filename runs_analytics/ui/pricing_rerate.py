@@ -22,7 +22,7 @@ from runs_analytics.ui import parts, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable, Width
+from runs_analytics.ui.tables import ShownTable, Width, frame_of
 from runs_analytics.ui.words import DIMENSION_TITLES, escaped, value_title
 from runs_analytics.vocabulary import Dimension
 
@@ -212,7 +212,7 @@ def _changes(view: View, found: Preview, dimension: Dimension) -> ShownTable:
     ]
     totals = _row(found.book, found.runs, found.runs_changed, found.old_nano, found.new_nano)
     title = f"What changes by {dimension}"
-    return pricing_book.table(f"rerate_{dimension}", title, columns, rows, totals)
+    return ShownTable(f"rerate_{dimension}", title, columns, frame_of(rows, columns), totals)
 
 
 def _row(book: BookKind, runs: int, changed: int, old_nano: int, new_nano: int) -> dict[str, Any]:
@@ -283,7 +283,7 @@ def _past(view: View) -> ShownTable:
     found = pricing.rerates(view.session.stores, view.ask.scope)
     rows = [_past_row(view, *one) for one in found]
     widths: dict[str, Width] = {"difference": 150, "posted": 105, "old": 150, "new": 150, "at": 160}
-    return pricing_book.table("rerates", "Confirmed re-rates", columns, rows, widths=widths)
+    return ShownTable("rerates", "Confirmed re-rates", columns, frame_of(rows, columns), widths=widths)
 
 
 def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import streamlit as st
 
-from runs_analytics.exports.document import Column, Table
+from runs_analytics.exports.document import AMOUNT, Column, Kind, Table
 from runs_analytics.ui import format as fmt
 
 TOTAL: Final = "Total"
@@ -24,6 +24,14 @@ _MOST_ROWS: Final = 12
 
 _DRAWN: Final = {"credits": 1.0, "money": 1.0, "percent": 100.0, "duration_us": 1e-6, "bytes": 1e-3}
 """What amounts of a kind are multiplied with for the browser, which gets them as floats."""
+
+
+_TYPES: Final[dict[Kind, Any]] = {
+    "integer": pl.Int64,
+    "credits": AMOUNT,
+    "money": AMOUNT,
+    "percent": pl.Float64,
+}
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,12 @@ class ShownTable:
             pl.col(c.name).cast(pl.Float64) * _DRAWN[c.kind] if c.kind in _DRAWN else pl.col(c.name)
             for c in self.columns
         )
+
+
+def frame_of(rows: Sequence[Mapping[str, object]], columns: Sequence[Column]) -> pl.DataFrame:
+    """Rows by column name as a frame whose types are those of the columns' kinds."""
+    schema = {column.name: _TYPES.get(column.kind, pl.String) for column in columns}
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def grid(rows: pl.DataFrame | Sequence[Mapping[str, Any]], **options: Any) -> Any:

@@ -14,15 +14,14 @@ import streamlit as st
 
 from runs_analytics import charts
 from runs_analytics.analytics.what_if import Outcome, WhatIf, what_if
-from runs_analytics.exports.document import AMOUNT, Column, Kind
+from runs_analytics.exports.document import Column, Kind
 from runs_analytics.money.plan_costs import Bill
 from runs_analytics.money.scenarios import Growth, Scenario
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.measures import Measure
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.pricing_book import table
-from runs_analytics.ui.tables import ShownTable
+from runs_analytics.ui.tables import ShownTable, Width, frame_of
 from runs_analytics.ui.theme import current_theme
 from runs_analytics.ui.what_if_words import runs_text
 from runs_analytics.ui.words import DIMENSION_TITLES, value_title
@@ -206,8 +205,8 @@ def plan_table(found: WhatIf) -> ShownTable | None:
         Column("overage_money", "Charged for that", "money"),
         Column("money", "In all", "money"),
     )
-    made = table("plans", "By plan and period", columns, rows)
-    return replace(made, widths={"side": "small", "plan": "small"})
+    widths: dict[str, Width] = {"side": "small", "plan": "small"}
+    return ShownTable("plans", "By plan and period", columns, frame_of(rows, columns), widths=widths)
 
 
 def _billed(side: str, one: Bill) -> list[dict[str, Any]]:
@@ -256,8 +255,4 @@ def comparison(rows: Sequence[Mapping[str, Any]]) -> ShownTable:
         Column("runs", "Runs", _RUNS),
         Column("money", "By plan", "money"),
     )
-    types: dict[Kind, Any] = {"credits": AMOUNT, "money": AMOUNT, "percent": pl.Float64}
-    schema = {column.name: types.get(column.kind, pl.String) for column in columns}
-    return ShownTable(
-        "scenarios", "Scenarios side by side", columns, pl.DataFrame(rows, schema, orient="row")
-    )
+    return ShownTable("scenarios", "Scenarios side by side", columns, frame_of(rows, columns))
