@@ -9,10 +9,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 from warehouse_fixtures import NOW
@@ -68,13 +70,28 @@ def served(folder: Path, filled: Callable[[Stores], None] | Path) -> Iterator[St
         composition.stop()
 
 
+def new_app() -> AppTest:
+    """The whole application, which has not run yet."""
+    app = AppTest.from_file(APP, default_timeout=60)
+    app._bidi_component_manager = _components()
+    return app
+
+
+@cache
+def _components() -> BidiComponentManager:
+    """The components of all installed packages, as one server has them; looking for them takes longer than a page."""
+    found = BidiComponentManager()
+    found.discover_and_register_components(start_file_watching=False)
+    return found
+
+
 def open_page(page: str, /, **query: str | list[str]) -> AppTest:
     """A page at an address; `from_` stands for `from`."""
-    app = AppTest.from_file(APP, default_timeout=60)
+    app = new_app()
     if not _PAGES:
         # The pages are known after a run only; they are the same in every other app.
         _PAGES.update(app.run()._registered_pages or {})
-        app = AppTest.from_file(APP, default_timeout=60)
+        app = new_app()
     app._registered_pages = dict(_PAGES)
     app.switch_page(f"pages/{page}.py")
     for name, values in query.items():

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from page_fixtures import APP, open_page, served
+from page_fixtures import APP, new_app, open_page, served
 from streamlit.testing.v1 import AppTest
 from warehouse_fixtures import NOW, SCOPE, filled_data
 
@@ -147,7 +147,7 @@ def test_an_empty_installation_says_how_to_begin(
 ) -> None:
     with Stores.open(Settings(tmp_path), lambda: NOW) as empty:
         monkeypatch.setattr(composition, "current", lambda: composition.Running(empty, _Worker(), None))  # type: ignore[arg-type]
-        app = AppTest.from_file(APP, default_timeout=60).run()
+        app = new_app().run()
     assert not app.exception
     assert any("python -m runs_analytics import" in c.value for c in app.code)
 

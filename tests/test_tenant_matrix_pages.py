@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import streamlit as st
-from page_fixtures import APP, served
+from page_fixtures import APP, new_app, served
 from streamlit.testing.v1 import AppTest
 from tenant_calls import CALLS
 from tenant_world import NAMES, NOBODY, Tenant, World
@@ -96,7 +96,7 @@ class Browser:
         if self._tab not in self._tabs:
             # The pages are known after one run, and none is faster than the one before signing in.
             self.token = ""
-            self._tabs[self._tab] = AppTest.from_file(APP, default_timeout=60).run()
+            self._tabs[self._tab] = new_app().run()
         self.token = token
         return self
 
