@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 SAMPLE_RUNS ?= 500000
 COMPILE := $(BIN)/python -m compileall -q
+# Where PYTHONDONTWRITEBYTECODE is set, every worker would compile the tests, and rewrite their assertions, again.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 
 .PHONY: run setup dev compiled browser test test-full check bench bench-accuracy
 
@@ -42,12 +44,12 @@ check: dev  ## style, types, layers
 	$(BIN)/lint-imports
 
 test: dev compiled browser  ## every test, with reduced counts where the full ones take long
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not alone"
-	$(BIN)/python -m pytest -m alone
+	$(PYTEST) -n 2 --dist loadfile -m "not alone"
+	$(PYTEST) -m alone $$(grep -l "mark\.alone" tests/test_*.py)
 
 test-full: dev compiled browser  ## every test with the full counts
 	RUNS_TEST_KILLS=200 RUNS_TEST_LEDGERS=500 RUNS_TEST_LIMITS=400 \
-		RUNS_TEST_AUTHORIZATIONS=1000000 RUNS_TEST_SCHEMATHESIS=20000 $(BIN)/python -m pytest
+		RUNS_TEST_AUTHORIZATIONS=1000000 RUNS_TEST_SCHEMATHESIS=20000 $(PYTEST)
 
 bench: dev compiled  ## every figure of speed and size beside the naive way and the limit
 	$(BIN)/python -m benchmarks
