@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from streamlit.components.v2.component_manager import BidiComponentManager
 from streamlit.runtime.pages_manager import PagesManager
@@ -111,6 +112,16 @@ def texts(app: AppTest) -> str:
         *app.error,
     ]
     return "\n".join(str(element.value) for element in found)
+
+
+def charted(app: AppTest, column: str) -> list[Any]:
+    """What the charts of a page draw of a column."""
+    found: list[Any] = []
+    for chart in app.get("vega_lite_chart"):
+        for dataset in chart.proto.datasets:  # type: ignore[attr-defined]
+            frame = pl.read_ipc_stream(dataset.data.data)
+            found += frame[column].to_list() if column in frame.columns else []
+    return found
 
 
 def _with_navigation(made: Callable[..., None]) -> Callable[..., None]:

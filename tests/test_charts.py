@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import random
 import tomllib
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -28,6 +29,7 @@ from runs_analytics.charts import (
     RUNS,
     SERIES,
     ChartTheme,
+    Mark,
     Previous,
     alt_text,
     colour_of,
@@ -390,3 +392,62 @@ def oklab(colour: str, vision: str) -> list[float]:
 
 def times(matrix: Matrix, vector: list[float]) -> list[float]:
     return [sum(m * v for m, v in zip(row, vector, strict=True)) for row in matrix]
+
+
+# What was unusual
+
+
+def marked(*marks: tuple[int, str, float]) -> list[Mark]:
+    """Marks from day, words and weight."""
+    return [
+        Mark(
+            f"{day}",
+            at,
+            at + timedelta(1),
+            at,
+            words,
+            f"{words} on day {day}.",
+            weight,
+            f"./anomalies?event={day}",
+        )
+        for day, words, weight in marks
+        for at in [datetime(2026, 11, 22) + timedelta(day)]  # noqa: DTZ001 - the zone's clock
+    ]
+
+
+def table_of_marks(frame: pl.DataFrame, *marks: tuple[int, str, float]) -> pl.DataFrame:
+    """What is drawn of marks, by day."""
+    chart = over_time(
+        frame, theme=LIGHT, measure_title="Credits", unit=CREDITS, grain="day", marks=marked(*marks)
+    )
+    (found,) = [rows for rows in drawn(chart)["datasets"].values() if rows and "address" in rows[0]]
+    return pl.DataFrame(found).with_columns(day=pl.col("address").str.strip_prefix("./anomalies?event="))
+
+
+def test_marks_stand_over_their_bars_and_lead_to_what_they_mark() -> None:
+    rows = table_of_marks(series(30, 3), (4, "spike ×3.2", 2.0), (20, "drop ×0.1", 1.0))
+    assert dict(rows.select("day", "amount").iter_rows()) == {"4": 6.0, "20": 6.0}
+    assert set(rows["text_2"]) == {"spike ×3.2", "drop ×0.1"}
+    words = credits_over_time(series(30, 3), marks=marked((4, "spike ×3.2", 2.0)))["description"]
+    assert "Unusual: spike ×3.2 on day 4." in words
+
+
+def test_a_mark_beyond_the_chart_stands_at_its_end_and_one_where_nothing_was_used_at_zero() -> None:
+    frame = series(30, 1).filter(pl.col("bucket") != DAY + timedelta(9))
+    rows = table_of_marks(frame, (-90, "rise ×2", 1.0), (9, "silence ×0", 2.0))
+    assert dict(rows.select("day", "amount").iter_rows()) == {"-90": 1.0, "9": 0.0}
+    assert set(rows["align_0"]) == {"left", "center"}
+
+
+def test_words_of_marks_never_cover_one_another_and_the_heaviest_is_named() -> None:
+    chance = random.Random(1)
+    days = chance.sample(range(30), 12)
+    rows = table_of_marks(
+        series(30, 2), *((day, f"spike ×{weight}", float(weight)) for weight, day in enumerate(days))
+    )
+    for place, width_px in enumerate((260, 520, 900)):
+        named = rows.filter(pl.col(f"text_{place}") != "")
+        assert "spike ×11" in named[f"text_{place}"].to_list()
+        # All bars are as high as one another, so that the words of two marks stand on one line.
+        at = sorted(named["day"].cast(pl.Int64).to_list())
+        assert all((second - first) * width_px / 30 >= 30 for first, second in itertools.pairwise(at))

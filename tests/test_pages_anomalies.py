@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from page_fixtures import open_page, served, texts
+from page_fixtures import charted, open_page, served, texts
 from warehouse_fixtures import NOW, SCOPE, fill
 
 from runs_analytics.control.anomalies import Anomaly, CausePart, keep_anomalies, list_judgements
@@ -21,11 +22,22 @@ SPIKE = Anomaly(
 )  # fmt: skip
 
 
+SMALL = [
+    replace(SPIKE, id=f"{place:016x}", credits_impact_nano=place * NANO, peak=START - timedelta(days=place))
+    for place in range(2, 8)
+]
+OTHERS = [
+    replace(SPIKE, id="00000000000000bb", measure="error_rate", peak=START - timedelta(days=18)),
+    replace(SPIKE, id="00000000000000cc", start=START - timedelta(days=60)),
+]
+"""In measures that do not move with runs, and of weeks that began before what is shown."""
+
+
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     def filled(stores: Stores) -> None:
         fill(stores)
-        stores.control.write(lambda c: keep_anomalies(c, SCOPE, [SPIKE], now=NOW))
+        stores.control.write(lambda c: keep_anomalies(c, SCOPE, [SPIKE, *SMALL, *OTHERS], now=NOW))
 
     with served(tmp_path_factory.mktemp("pages"), filled) as stores:
         yield stores
@@ -54,5 +66,32 @@ def test_a_verdict_is_given_and_taken_back(stores: Stores) -> None:
     assert said() == "expected"
     app = open_page("anomalies", period="30d", state="judged")
     assert "305 runs, 47 expected" in texts(app)
+    assert SPIKE.id not in marked("usage", measure="runs")
     verdict(app).set_value(None).run()
     assert said() is None
+
+
+def marked(page: str, **query: str) -> list[str]:
+    """The anomalies to which the marks of a page's charts lead."""
+    addresses = charted(open_page(page, period="30d", **query), "address")
+    return [address.removeprefix("./anomalies?period=30d&event=") for address in addresses]
+
+
+@pytest.mark.parametrize("page", ["usage", "overview"])
+def test_the_largest_anomalies_that_were_kept_are_marked_on_the_chart(stores: Stores, page: str) -> None:
+    assert set(marked(page)) == {SPIKE.id, *(one.id for one in SMALL[2:])}
+
+
+def test_a_chart_marks_what_moves_with_its_measure_and_what_was_kept_of_all(stores: Stores) -> None:
+    assert marked("usage", measure="error_rate") == ["00000000000000bb"]
+    assert marked("usage", measure="tokens") == []
+    assert marked("usage", service="LLM") == []
+
+
+def test_a_mark_leads_to_its_event_which_is_shown_first_and_once(stores: Stores) -> None:
+    first = SMALL[0].id
+    app = open_page("anomalies", period="30d", event=first, state="all")
+    shown = [group.key for group in app.button_group if str(group.key).startswith("verdict_")]
+    assert shown.index(f"verdict_{first}") == 0
+    assert shown.count(f"verdict_{first}") == 1
+    assert len(shown) > 1

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from types import SimpleNamespace
-from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
-from page_fixtures import open_page, served, texts
+from page_fixtures import charted, open_page, served, texts
 from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
 from runs_analytics.selection import Selection
-from runs_analytics.ui.patterns_calendar import runs_of_day
 
 AUTUMN = {"from_": "2026-09-01", "to": "2026-11-15"}
 SELECTED = Selection(date(2026, 9, 1), date(2026, 11, 15), "Europe/Berlin")
@@ -49,16 +47,12 @@ def test_without_an_earlier_period_the_comparison_says_what_to_do(ask: Ask) -> N
     assert "no earlier period" in app.info[0].value
 
 
-def test_a_click_on_a_day_goes_to_its_runs_under_the_same_filters(ask: Ask) -> None:
-    chosen = SELECTED.with_filter("service", ["LLM"])
-    view: Any = SimpleNamespace(
-        selection=chosen, session=SimpleNamespace(account=SimpleNamespace(zone=ask.zone))
-    )
-    assert runs_of_day(view, {"day": "2026-10-03"}) == {
-        "from": ["2026-10-03"],
-        "to": ["2026-10-03"],
-        "service": ["LLM"],
-    }
+def test_each_day_leads_to_its_runs_under_the_same_filters(ask: Ask) -> None:
+    app = open_page("patterns", part="calendar", service="LLM", **AUTUMN)
+    (address,) = [one for one in charted(app, "address") if "2026-10-03" in one]
+    page, _, query = address.partition("?")
+    assert page == "./run_history"
+    assert parse_qs(query) == {"service": ["LLM"], "from": ["2026-10-03"], "to": ["2026-10-03"]}
 
 
 def test_the_peak_is_that_of_the_question(ask: Ask) -> None:

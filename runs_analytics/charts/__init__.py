@@ -5,13 +5,14 @@ who cannot see it (`description`).
 """
 
 from runs_analytics.charts import alt_text
-from runs_analytics.charts.anomalies import Mark, anomalies_over_time
+from runs_analytics.charts.anomalies import anomalies_over_time
 from runs_analytics.charts.calendar import calendar
 from runs_analytics.charts.distribution import distribution_boxes, histogram
 from runs_analytics.charts.forecast import forecast_over_time
 from runs_analytics.charts.heatmap import hours_of_week
 from runs_analytics.charts.kept import forecast_by_day
 from runs_analytics.charts.lines import lines_over_time
+from runs_analytics.charts.marks import Mark
 from runs_analytics.charts.over_time import Previous, over_time
 from runs_analytics.charts.parts import BAR, SERIES, blank
 from runs_analytics.charts.ranked import ranked_bars

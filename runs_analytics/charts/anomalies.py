@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import altair as alt
 import polars as pl
 
+from runs_analytics.charts import marks as marking
+from runs_analytics.charts.marks import Mark
 from runs_analytics.charts.parts import blank, finished, value_axis
-from runs_analytics.charts.series import Grain, Moment, bucket_end, bucket_text, epoch_ms
+from runs_analytics.charts.series import Grain, bucket_end, bucket_text, epoch_ms
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
 from runs_analytics.charts.units import Unit
 
 ANOMALIES_HEIGHT_PX: Final = 300
 _NAMES: Final = ("Actual", "Expected", "Usual range")
-_APART: Final = 0.16
-"""Words stand so far apart, as a part of the width, or they would cover one another; others are told on hover."""
-
-_APART_NARROW: Final = 0.4
-_NARROW_PX: Final = 520
 
 LONGEST_GROUND: Final = 0.15
 """What lasted for more of the width than this is told by a bar along the bottom."""
 
 _BAR_PX: Final = 5
-
-_ROOM: Final = 1.18
-"""What the words need above the highest value."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something unusual on the chart, by local times without a zone."""
-
-    name: str
-    """Its id."""
-
-    start: datetime
-    stop: datetime
-    peak: Moment
-    """The bucket over which it is marked."""
-
-    text: str
-    """`Images ×2.1`."""
-
-    words: str
-    """Its tooltip."""
-
-    weight: float
-    """The heaviest ones are named."""
 
 
 def anomalies_over_time(
@@ -80,8 +50,11 @@ def anomalies_over_time(
         return blank(theme, height_px)
     axis = TimeAxis.over(steps["bucket"], grain)
     rows = _rows(steps, axis, unit)
-    tops = pl.concat([rows["actual"], rows["upper"]]).drop_nulls() * _ROOM
-    amounts = pl.concat([tops, pl.Series([0.0])])
+    highest = pl.concat([rows["actual"], rows["upper"]]).drop_nulls() * marking.ROOM
+    amounts = pl.concat([highest, pl.Series([0.0])])
+    tops = {
+        bucket: top for bucket, top in zip(steps["bucket"], rows["actual"], strict=True) if top is not None
+    }
     colours = [theme.ink, theme.primary, f"{theme.primary}2E"]
     scale = alt.Scale(domain=list(_NAMES), range=colours)
     legend = alt.Legend(title=None, columns=alt.ExprRef("max(1, floor(width / 115))"))
@@ -101,7 +74,7 @@ def anomalies_over_time(
         .encode(y=value_axis(amounts, unit, "expected:Q")),
         named(0).mark_line(strokeWidth=2).encode(y=value_axis(amounts, unit, "actual:Q")),
         _targets(base, amounts, unit, measure_title),
-        *_marks(marks, rows, axis, amounts, unit, theme),
+        *marking.layers(marks, tops, axis, amounts, unit, theme, theme.error),
     ]
     return finished(layers, theme, height_px, _words(steps, marks, measure_title, grain))
 
@@ -169,63 +142,7 @@ def _united(spans: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     return united
 
 
-def _marks(
-    marks: Sequence[Mark],
-    rows: pl.DataFrame,
-    axis: TimeAxis,
-    amounts: pl.Series,
-    unit: Unit,
-    theme: ChartTheme,
-) -> list[alt.Chart]:
-    """A point over the peak of each, the heaviest with words."""
-    known = dict(rows.select("middle", "actual").iter_rows())
-    drawn = [mark for mark in marks if known.get(axis.middle(mark.peak)) is not None]
-    if not drawn:
-        return []
-    wide, narrow = (_named(drawn, axis, apart) for apart in (_APART, _APART_NARROW))
-    table = pl.DataFrame(
-        {
-            "middle": [axis.middle(mark.peak) for mark in drawn],
-            "amount": [known[axis.middle(mark.peak)] for mark in drawn],
-            "value": [mark.name for mark in drawn],
-            "wide": [mark.text if mark in wide else "" for mark in drawn],
-            "narrow": [mark.text if mark in narrow else "" for mark in drawn],
-            "words": [mark.words for mark in drawn],
-        }
-    )
-    base = alt.Chart(table).encode(
-        x=axis.encoding("middle"),
-        y=value_axis(amounts, unit, "amount:Q"),
-        tooltip=alt.Tooltip("words:N", title="Unusual"),
-    )
-    words = [
-        base.mark_text(
-            baseline="bottom",
-            dy=-9,
-            color=theme.error,
-            fontWeight="bold",
-            fontSize=11,
-            opacity=alt.ExprRef(f"width {sign} {_NARROW_PX} ? 1 : 0"),
-        ).encode(text=f"{name}:N")
-        for name, sign in (("wide", ">="), ("narrow", "<"))
-    ]
-    points = base.mark_point(size=64, filled=True, opacity=1, color=theme.error)
-    return [*words, points]
-
-
-def _named(marks: Sequence[Mark], axis: TimeAxis, apart: float) -> list[Mark]:
-    """The heaviest marks whose words have room beside one another."""
-    width = epoch_ms(bucket_end(axis.buckets[-1], axis.grain)) - epoch_ms(axis.buckets[0])
-    chosen: list[Mark] = []
-    for mark in sorted(marks, key=lambda mark: -mark.weight):
-        at = axis.middle(mark.peak)
-        if all(abs(at - axis.middle(other.peak)) >= apart * width for other in chosen):
-            chosen.append(mark)
-    return chosen
-
-
 def _words(steps: pl.DataFrame, marks: Sequence[Mark], measure_title: str, grain: Grain) -> str:
     first, last = (bucket_text(steps["bucket"][place], grain) for place in (0, -1))
-    told = "; ".join(mark.words for mark in sorted(marks, key=lambda mark: mark.start))
-    unusual = f"Unusual: {told}." if told else "Nothing unusual."
+    unusual = marking.sentence(marks) or "Nothing unusual."
     return f"{measure_title} per {grain} from {first} to {last} beside what was expected. {unusual}"

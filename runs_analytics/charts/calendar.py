@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 
 from runs_analytics.charts.heatmap import WEEKDAYS, short_number
-from runs_analytics.charts.parts import BAR, blank, finished
+from runs_analytics.charts.parts import blank, finished
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.units import Unit
@@ -37,13 +37,12 @@ def calendar(
     """One square per day, weekdays below each other and weeks side by side, with months above them.
 
     Args:
-        frame: `day`, `amount` (null where there is none), `whole_text` (its runs, in words), one row a day in order.
+        frame: `day`, `amount` (null where there is none), `whole_text` (its runs, in words), `address` (where a click
+            leads), one row a day in order.
         theme: its colours.
         measure_title: what is drawn: `Runs`.
         unit: of the amounts.
         colour: of a full square; the theme's first by default.
-
-    A click gives the selection `BAR` with the field `day` (`2026-11-02`).
     """
     if frame["amount"].drop_nulls().is_empty():
         return blank(theme, _ROW_PX * _ROWS)
@@ -60,27 +59,31 @@ def calendar(
     )
     tips = {"when": "Day", "text": measure_title, "whole_text": "Runs"}
     base = alt.Chart(rows).encode(
-        x=x, y=y, tooltip=[alt.Tooltip(f"{name}:N", title=words) for name, words in tips.items()]
+        x=x,
+        y=y,
+        tooltip=[alt.Tooltip(f"{name}:N", title=words) for name, words in tips.items()],
+        href="address:N",
     )
-    squares = (
-        base.mark_rect(cornerRadius=2, cursor="pointer")
-        .encode(
-            color=alt.Color(
-                "amount:Q",
-                scale=alt.Scale(domain=[0, top], range=[theme.track, colour or theme.primary], clamp=True),
-                legend=None,
-            )
-        )
-        .add_params(alt.selection_point(name=BAR, fields=["day"]))
+    squares = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
+        color=alt.Color(
+            "amount:Q",
+            scale=alt.Scale(domain=[0, top], range=[theme.track, colour or theme.primary], clamp=True),
+            legend=None,
+        ),
+        description="told:N",
     )
     numbers = (
         base.transform_filter("isValid(datum.amount)")
         .transform_calculate(is_full=f"datum.amount >= {top * _DARK_FROM}")
-        .mark_text(fontSize=11, opacity=alt.ExprRef(f"width > {_TEXT_PX * weeks} ? 1 : 0"))
+        .mark_text(
+            fontSize=11,
+            cursor="pointer",
+            aria=False,
+            opacity=alt.ExprRef(f"width > {_TEXT_PX * weeks} ? 1 : 0"),
+        )
         .encode(
             text="short:N",
             color=alt.condition("datum.is_full", alt.value(theme.halo), alt.value(theme.ink)),
-            tooltip=alt.value(None),
         )
     )
     names = (
@@ -107,18 +110,21 @@ def _weeks(frame: pl.DataFrame) -> int:
 def _rows(frame: pl.DataFrame, unit: Unit) -> pl.DataFrame:
     first = frame["day"][0]
     made = []
-    for day, amount, whole in frame.select("day", "amount", "whole_text").iter_rows():
+    for day, amount, whole, address in frame.select("day", "amount", "whole_text", "address").iter_rows():
         week, row = _place(day, first)
+        when = bucket_text(day, "day")
+        text = "no value" if amount is None else unit.text(float(amount))
         made.append(
             {
-                "day": day.isoformat(),
                 "week": week,
                 "row": row,
                 "amount": None if amount is None else float(amount),
-                "when": bucket_text(day, "day"),
-                "text": "no value" if amount is None else unit.text(float(amount)),
+                "when": when,
+                "text": text,
                 "short": short_number(unit, None if amount is None else float(amount)),
                 "whole_text": whole,
+                "address": address,
+                "told": f"{when}: {text}",
             }
         )
     return pl.DataFrame(made, infer_schema_length=None, schema_overrides={"amount": pl.Float64})

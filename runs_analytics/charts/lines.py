@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import altair as alt
 import polars as pl
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts import marks as marking
+from runs_analytics.charts.marks import Mark
 from runs_analytics.charts.over_time import TIME_HEIGHT_PX
 from runs_analytics.charts.parts import (
     BAR,
@@ -34,6 +36,8 @@ def lines_over_time(
     value_title: str = "Series",
     order: list[str] | None = None,
     partial_from: Moment | None = None,
+    marks: Sequence[Mark] = (),
+    mark_colour: str | None = None,
     span: tuple[Moment, Moment] | None = None,
     colours: Mapping[str, str] | None = None,
     selectable: bool = True,
@@ -51,6 +55,8 @@ def lines_over_time(
         value_title: what a series is: `Service`.
         order: series in order of importance, of which six are drawn; by default those with most buckets.
         partial_from: first bucket that is not over; its points are hollow and say so.
+        marks: what was unusual.
+        mark_colour: of the marks; that of text by default.
         span: first and last bucket of the axis, where it is longer than the rows.
         colours: colour by value, as `colour_of` gives; by default in `order`.
         selectable: adds the selections `SERIES` (legend) and `BAR` (a click on a point).
@@ -70,8 +76,14 @@ def lines_over_time(
         color=series_colour(theme, shown, colours, value_title),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()],
     )
+    tops = dict(
+        drawn.drop_nulls("amount").group_by("bucket").agg(pl.col("amount").cast(pl.Float64).max()).iter_rows()
+    )
+    layers = _layers(base, theme, selectable)
+    layers += marking.layers(marks, tops, axis, rows["amount"], unit, theme, mark_colour or theme.ink)
     words = alt_text.lines_over_time(known, measure_title=measure_title, unit=unit, grain=grain)
-    return finished(_layers(base, theme, selectable), theme, height_px + legend_room_px(shown), words)
+    words = " ".join(text for text in (words, marking.sentence(marks)) if text)
+    return finished(layers, theme, height_px + legend_room_px(shown), words)
 
 
 def _longest_first(known: pl.DataFrame) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,8 @@ import altair as alt
 import polars as pl
 
 from runs_analytics.charts import alt_text
+from runs_analytics.charts import marks as marking
+from runs_analytics.charts.marks import Mark
 from runs_analytics.charts.parts import (
     BAR,
     SERIES,
@@ -24,6 +26,7 @@ from runs_analytics.charts.series import (
     Moment,
     bucket_key,
     bucket_text,
+    epoch_ms,
     series_order,
     top_series,
 )
@@ -35,6 +38,8 @@ TIME_HEIGHT_PX: Final = 300
 
 _MOST_OUTLINED: Final = 100
 """With more bars than this they are too narrow for an outline between the series."""
+
+_WORDS_PX: Final = 15
 
 _WIDE_BARS: Final = 12
 """Up to this many buckets a bar is wide enough for two words over it."""
@@ -63,6 +68,8 @@ def over_time(
     value_title: str = "Series",
     partial_from: Moment | None = None,
     previous: Previous | None = None,
+    marks: Sequence[Mark] = (),
+    mark_colour: str | None = None,
     span: tuple[Moment, Moment] | None = None,
     colours: Mapping[str, str] | None = None,
     selectable: bool = True,
@@ -80,6 +87,8 @@ def over_time(
         value_title: what a series is: `Service`.
         partial_from: first bucket that is not over; it and later ones are paler and say so.
         previous: totals of the period compared with.
+        marks: what was unusual.
+        mark_colour: of the marks; that of text by default.
         span: first and last bucket of the axis, where it is longer than the rows.
         colours: colour by value, as `colour_of` gives; by default by size.
         selectable: adds the selections `SERIES` (legend) and `BAR` (a click on a bar).
@@ -103,8 +112,13 @@ def over_time(
     if previous and before:
         layers.append(_previous_line(before, previous.label, axis, theme))
     if rows["partial"].any():
-        layers += _so_far(rows, theme, axis)
+        layers += _so_far(rows, theme, axis, marks)
+    above = drawn.filter(pl.col("amount") > 0).group_by("bucket").agg(pl.col("amount").cast(pl.Float64).sum())
+    # Where nothing was used a mark says so too.
+    tops = dict.fromkeys(axis.buckets, 0.0) | dict(above.iter_rows())
+    layers += marking.layers(marks, tops, axis, rows["above"], unit, theme, mark_colour or theme.ink)
     words = alt_text.over_time(frame, measure_title=measure_title, unit=unit, grain=grain)
+    words = " ".join(text for text in (words, marking.sentence(marks)) if text)
     return finished(layers, theme, height_px + legend_room_px(order), words)
 
 
@@ -218,15 +232,18 @@ def _previous_line(
     return line
 
 
-def _so_far(rows: pl.DataFrame, theme: ChartTheme, axis: TimeAxis) -> list[alt.Chart]:
+def _so_far(rows: pl.DataFrame, theme: ChartTheme, axis: TimeAxis, marks: Sequence[Mark]) -> list[alt.Chart]:
     """The words over the last bar that is still growing: clear of its neighbours, with a line down to it."""
     last = rows.filter("partial").sort("left", "above").tail(1)
     left, right = last["left"].item(), last["right"].item()
-    near = rows.filter(pl.col("left") > left - (right - left) * (len(axis.buckets) // 7 + 1))
+    reach = left - (right - left) * (len(axis.buckets) // 7 + 1)
+    near = rows.filter(pl.col("left") > reach)
+    # Above the words of a mark that is near.
+    lift_px = _WORDS_PX if any(epoch_ms(mark.peak) > reach for mark in marks) else 0
     level = near["above"].max()
     place = pl.DataFrame({"left": (left + right) / 2, "right": right, "top": last["above"], "level": level})
     base = alt.Chart(place).encode(y="level:Q")
-    line: alt.Chart = base.mark_rule(color=theme.muted, strokeDash=[1, 3], yOffset=-4).encode(
+    line: alt.Chart = base.mark_rule(color=theme.muted, strokeDash=[1, 3], yOffset=-4 - lift_px).encode(
         x="left:Q", y2="top:Q"
     )
     # A narrow bar at the right edge has no room for words centred over it.
@@ -235,7 +252,7 @@ def _so_far(rows: pl.DataFrame, theme: ChartTheme, axis: TimeAxis) -> list[alt.C
         text="so far",
         align="center" if is_wide else "right",
         baseline="bottom",
-        dy=-6,
+        dy=-6 - lift_px,
         fontSize=11,
         color=theme.muted,
     )

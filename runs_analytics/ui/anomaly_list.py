@@ -12,7 +12,7 @@ from runs_analytics.analytics.anomalies.history import Listed
 from runs_analytics.control.anomalies import Severity
 from runs_analytics.errors import RunsError
 from runs_analytics.roles import may
-from runs_analytics.ui import anomaly_parts, navigation, parts
+from runs_analytics.ui import address, anomaly_marks, anomaly_parts, navigation, parts
 from runs_analytics.ui import anomaly_words as words
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.words import escaped
@@ -25,6 +25,16 @@ _COLOURS: Final[dict[Severity, Literal["red", "orange", "gray"]]] = {
     "medium": "orange",
     "low": "gray",
 }
+
+
+def asked_for(view: View, found: Sequence[Listed]) -> str | None:
+    """Place the event that the address names, as a mark on another page led to it; its id."""
+    named = address.read([anomaly_marks.EVENT]).get(anomaly_marks.EVENT, [])
+    one = next((one for one in found if [one.anomaly.id] == named), None)
+    if one is None:
+        return None
+    _event(view, one)
+    return one.anomaly.id
 
 
 def show(view: View, found: Sequence[Listed]) -> None:

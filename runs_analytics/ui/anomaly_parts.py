@@ -20,8 +20,8 @@ from runs_analytics.analytics.anomalies.segments import Grain, Segment
 from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
 from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.exports.document import AMOUNT, Column
+from runs_analytics.ui import anomaly_marks, controls
 from runs_analytics.ui import anomaly_words as words
-from runs_analytics.ui import controls
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.headlines import main_measure
@@ -134,7 +134,7 @@ def chart(view: View, shown: Measure, found: Sequence[Listed]) -> None:
     marked = [one.anomaly for one in found if one.counts and _shows(one.anomaly, shown)]
     drawn = charts.anomalies_over_time(
         steps.with_columns(pl.col("expected", "lower", "upper").replace(np.nan, None)),
-        [_mark(view, one, grain) for one in marked],
+        [anomaly_marks.mark(view, one, words.mark(one), one.spreads) for one in marked],
         grain=grain,
         theme=current_theme(),
         measure_title=shown.title,
@@ -145,18 +145,6 @@ def chart(view: View, shown: Measure, found: Sequence[Listed]) -> None:
 
 def _shows(one: Anomaly, shown: Measure) -> bool:
     return FAMILIES[one.measure] == FAMILIES[cast(MeasureName, shown.name)]
-
-
-def _mark(view: View, one: Anomaly, grain: Grain) -> charts.Mark:
-    zone = zone_named(view.selection.zone)
-    start, stop, peak = (
-        moment.astimezone(zone).replace(tzinfo=None) for moment in (one.start, one.stop, one.peak)
-    )
-    measure = words.watched_measures(view.ask.currency)[one.measure]
-    text = f"{words.title(one, measure)}, {words.when(one, zone)}. {words.cause(one)}"
-    return charts.Mark(
-        one.id, start, stop, peak.date() if grain == "day" else peak, words.mark(one), text, one.spreads
-    )
 
 
 def table(view: View, found: Sequence[Listed], name: str = "anomalies") -> ShownTable:

@@ -11,9 +11,9 @@ import streamlit as st
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history
+from runs_analytics.ui import anomaly_marks, navigation
 from runs_analytics.ui import anomaly_words as words
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui import navigation
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.words import escaped, value_title
 from runs_analytics.zones import zone_named
@@ -77,6 +77,7 @@ def _anomalies(view: View) -> list[Notice]:
                 if text
             ),
             "anomalies",
+            anomaly_marks.leads_to(one),
         )
         for one in sorted(severe, key=lambda one: (not one.is_open, -one.spreads))[:MOST_ANOMALIES]
     ]

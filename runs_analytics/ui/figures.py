@@ -14,9 +14,10 @@ from runs_analytics import charts
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.plan import Grain
 from runs_analytics.analytics.values import values_of
+from runs_analytics.control.anomalies import Anomaly
 from runs_analytics.exports.document import OTHER, BarChart
 from runs_analytics.selection import Selection
-from runs_analytics.ui import address
+from runs_analytics.ui import address, anomaly_marks
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.measures import Measure
 from runs_analytics.ui.theme import current_theme
@@ -37,13 +38,15 @@ def usage_over_time(
     key: str,
     splits: Sequence[Dimension] = (),
 ) -> None:
-    """A measure by slot and by the values of a dimension, with the totals of the period compared with.
+    """A measure by slot and by the values of a dimension, with the totals of the period compared with and anomalies.
 
     Args as for `show`.
     """
+    marked = anomaly_marks.marked(view, measure)
     with st.skeleton(height=CHART_PX):
-        chart = _time_chart(view, measure, dimension, grain)
+        chart = _time_chart(view, measure, dimension, grain, marked)
     show(chart, view, dimension, key=key, grain=grain, splits=splits)
+    anomaly_marks.links(view, marked)
 
 
 def ranked(
@@ -110,7 +113,8 @@ def show(
 
     def clicked() -> None:
         points = st.session_state[state_key]["selection"].get(charts.BAR) or []
-        if points:
+        # A click on what is no bar is told as one on a bar without a name.
+        if points and points[0].get("value"):
             _narrow(view, dimension, points[0], grain, splits)
 
     if charts.BAR in {parameter["name"] for parameter in chart.to_dict().get("params", ())}:
@@ -166,7 +170,9 @@ def running_bucket(view: View, grain: Grain) -> datetime:
     return bucket_of(local, grain)
 
 
-def _time_chart(view: View, measure: Measure, dimension: Dimension, grain: Grain) -> Any:
+def _time_chart(
+    view: View, measure: Measure, dimension: Dimension, grain: Grain, marked: Sequence[Anomaly]
+) -> Any:
     ask, selection = view.ask, view.selection
     found = usage.over_time(ask, selection, grain, dimension)
     frame = named(found.select("bucket", "value", measure.amount), dimension)
@@ -182,6 +188,8 @@ def _time_chart(view: View, measure: Measure, dimension: Dimension, grain: Grain
         "partial_from": running_bucket(view, grain),
         "span": (bucket_of(selection.start, grain), bucket_of(selection.end, grain)),
         "colours": colours(view, dimension, drawn),
+        "marks": anomaly_marks.drawn(view, marked),
+        "mark_colour": current_theme().error if measure.name == "error_rate" else None,
         "height_px": CHART_PX,
     }
     if measure.is_level:

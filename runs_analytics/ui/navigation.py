@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -103,9 +104,22 @@ def link(page: str, label: str, *, changes: Mapping[str, Sequence[str]] | None =
     )
 
 
+def address_of(page: str, changes: Mapping[str, Sequence[str]]) -> str:
+    """The address of a page that keeps the selection, for a mark of a chart that is a link.
+
+    Such a link loads the page anew: any other way to follow a click on a chart changes the address of the page that is
+    left, so that the back button would not show what was shown.
+    """
+    return f"./{page}?{urlencode(address.shared() | dict(changes), doseq=True)}"
+
+
 def go(page: str, changes: Mapping[str, Sequence[str]]) -> NoReturn:
-    """Open a page that keeps the selection, with some names of its address changed."""
-    query = address.shared() | {name: list(values) for name, values in changes.items()}
+    """Open a page with the address of this one, of which some names are changed.
+
+    Streamlit gives that address to the page that is left too, as a step of the browser's history: all of it is kept,
+    so that the back button shows what was shown.
+    """
+    query = address.read(st.query_params) | {name: list(values) for name, values in changes.items()}
     st.switch_page(f"pages/{page}.py", query_params=query)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date
 from typing import Any, Final
 
@@ -13,8 +11,8 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import patterns
 from runs_analytics.exports.document import Column
-from runs_analytics.ui import address, parts, patterns_week, tables
 from runs_analytics.ui import format as fmt
+from runs_analytics.ui import navigation, parts, patterns_week, tables
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.measures import Measure
@@ -37,7 +35,7 @@ def place(view: View) -> Shown:
     parts.cards(cards)
     with st.container(border=True):
         parts.title_row(f"{shown.title} {shown.per_slot} day", note=NOTE)
-        squares(view, named, shown)
+        squares(named, shown)
         table = days_table(named, shown)
         tables.switch(table, "calendar_days", view.ask.currency)
     return Shown(cards, (table,))
@@ -73,32 +71,29 @@ def headline(view: View, days: pl.DataFrame, shown: Measure) -> list[Card]:
     ]
 
 
-def squares(view: View, days: pl.DataFrame, shown: Measure) -> None:
+def squares(days: pl.DataFrame, shown: Measure) -> None:
     """The calendar; a click on a day goes to its runs."""
     runs = [f"{fmt.integer(count)}" for count in days["runs"]]
+    addresses = [runs_of_day(day) for day in days["day"]]
     drawn = charts.calendar(
-        days.select("day", pl.col("amount").cast(pl.Float64), pl.Series("whole_text", runs)),
+        days.select(
+            "day",
+            pl.col("amount").cast(pl.Float64),
+            pl.Series("whole_text", runs),
+            pl.Series("address", addresses, dtype=pl.String),
+        ),
         theme=current_theme(),
         measure_title=shown.title,
         unit=shown.unit,
         colour=current_theme().error if shown.name in ("errors", "error_rate") else None,
     )
-    if days["amount"].drop_nulls().is_empty():
-        st.altair_chart(drawn, theme=None)
-        return
-    clicked: Any = st.altair_chart(
-        drawn, theme=None, key=f"calendar_{shown.name}", on_select="rerun", selection_mode=charts.BAR
-    )
-    if points := clicked["selection"].get(charts.BAR):
-        st.switch_page("pages/run_history.py", query_params=runs_of_day(view, points[0]))
+    st.altair_chart(drawn, theme=None)
 
 
-def runs_of_day(view: View, point: Mapping[str, str]) -> dict[str, list[str]]:
-    """The address of the runs of a day that was clicked."""
-    day = date.fromisoformat(point["day"])
-    chosen = replace(view.selection, start=day, end=day, period=None)
-    kept = {name: values for name, values in address.shared().items() if name == address.ACCOUNT}
-    return kept | address.selection_query(chosen, view.session.account.zone)
+def runs_of_day(day: date) -> str:
+    """The address of the runs of a day, with the filters of the page."""
+    dates = {"period": [], "from": [day.isoformat()], "to": [day.isoformat()]}
+    return navigation.address_of("run_history", dates)
 
 
 def days_table(days: pl.DataFrame, shown: Measure) -> ShownTable:
