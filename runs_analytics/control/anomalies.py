@@ -151,7 +151,7 @@ class Judgements:
 def keep_anomalies(
     connection: sa.Connection, scope: Scope, found: Sequence[Anomaly], *, now: datetime
 ) -> int:
-    """Keep those that there is none of yet, and bring those that were open up to date; how many changed."""
+    """Keep those that there is none of yet, and bring up to date those that are open or were; how many changed."""
     ids = [one.id for one in found]
     known = {
         row.id: row.is_open
@@ -171,7 +171,7 @@ def keep_anomalies(
         if one.id not in known:
             connection.execute(sa.insert(kept_anomalies).values(account=scope.account, found_at=now, **row))
             changed += 1
-        elif known[one.id]:
+        elif known[one.id] or one.is_open:
             changed += connection.execute(
                 sa.update(kept_anomalies)
                 .where(kept_anomalies.c.account == scope.account, kept_anomalies.c.id == one.id)
@@ -181,16 +181,15 @@ def keep_anomalies(
 
 
 def list_anomalies(
-    connection: sa.Connection, scope: Scope, start: datetime, stop: datetime
+    connection: sa.Connection, scope: Scope, start: datetime | None = None, stop: datetime | None = None
 ) -> tuple[Anomaly, ...]:
-    """Every kept anomaly of which a part lies between two moments, newest first."""
-    found = connection.execute(
-        _KEPT.where(
-            kept_anomalies.c.account == scope.account,
-            kept_anomalies.c.stop > start,
-            kept_anomalies.c.start < stop,
-        ).order_by(kept_anomalies.c.start.desc(), kept_anomalies.c.id)
-    )
+    """Every kept anomaly, or those of which a part lies between two moments, newest first."""
+    query = _KEPT.where(kept_anomalies.c.account == scope.account)
+    if start is not None:
+        query = query.where(kept_anomalies.c.stop > start)
+    if stop is not None:
+        query = query.where(kept_anomalies.c.start < stop)
+    found = connection.execute(query.order_by(kept_anomalies.c.start.desc(), kept_anomalies.c.id))
     return tuple(_anomaly(row) for row in found.mappings())
 
 

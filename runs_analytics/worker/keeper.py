@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -14,6 +15,7 @@ from runs_analytics.analytics import kept
 from runs_analytics.analytics.anomalies.history import keep_found
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasts import MEASURES
+from runs_analytics.control.imports import list_imports
 from runs_analytics.errors import RunsError
 from runs_analytics.scope import Scope
 from runs_analytics.stores import Stores, accounts
@@ -23,6 +25,9 @@ log = logging.getLogger(__name__)
 LOOK_EVERY_SECONDS: Final = 30.0
 BETWEEN_DAYS_SECONDS: Final = 0.5
 """A rest after each day's forecasts, so that many days to make up never hold up anything else."""
+
+RESTS: Final = 20
+"""Watching takes no more than one part in so many of the time, however many files come in."""
 
 SETTLING: Final = timedelta(hours=1)
 """How long after midnight yesterday's last runs may still come in."""
@@ -40,8 +45,11 @@ class Keeper:
         self._too_short: dict[str, date] = {}
         """By account: the day for which there was too little history to forecast."""
 
-        self._watched: dict[str, datetime] = {}
-        """By account: the hour in which its anomalies were kept."""
+        self._watched: dict[str, tuple[datetime, int]] = {}
+        """By account: the hour in which its anomalies were kept, and the last import that they were found in."""
+
+        self._rests_until: dict[str, float] = {}
+        """By account: the second of the monotonic clock before which no import has its anomalies kept again."""
 
     def start(self) -> None:
         """Begin."""
@@ -58,17 +66,31 @@ class Keeper:
         return any(self._keep_one(account.id) for account in accounts(self._stores))
 
     def watch(self) -> int:
-        """Keep the anomalies of every account that has a new whole hour; how many are new or changed."""
+        """Keep the anomalies of accounts with a new whole hour or other imports; how many are new or changed."""
         now = self._stores.clock()
         hour = now.replace(minute=0, second=0, microsecond=0)
         changed = 0
         for account in accounts(self._stores):
+            scope = Scope(account.id, ACTOR)
             watched = self._watched.get(account.id)
-            if watched != hour and not self._stopping.is_set():
-                self._watched[account.id] = hour
-                ask = Ask.of(self._stores, Scope(account.id, ACTOR))
-                changed += keep_found(ask, self._stores, now, is_again=watched is not None)
+            due = (hour, self._last_import(scope))
+            rests = time.monotonic() < self._rests_until.get(account.id, 0.0)
+            if watched == due or (rests and watched and watched[0] == hour) or self._stopping.is_set():
+                continue
+            self._watched[account.id] = due
+            began = time.monotonic()
+            changed += keep_found(Ask.of(self._stores, scope), self._stores, now)
+            took = time.monotonic() - began
+            self._rests_until[account.id] = began + took * RESTS
         return changed
+
+    def _last_import(self, scope: Scope) -> int:
+        """The newest seq at which a file, or what takes one back, was applied; 0 before any."""
+        applied = self._stores.warehouse.applied_seq
+        with self._stores.control.read() as connection:
+            found = list_imports(connection, scope)
+        seqs = (seq for one in found for seq in (one.seq, one.undo_seq) if seq is not None)
+        return max((seq for seq in seqs if seq <= applied), default=0)
 
     def _keep_one(self, account: str) -> bool:
         ask = Ask.of(self._stores, Scope(account, ACTOR))

@@ -1,20 +1,22 @@
 """Anomalies as pages, API and alerts show them: what is found now and what was kept, with what people say of it.
 
 Of the whole account in its own zone, found anomalies are kept: an ended one stays as it was found, whatever runs come
-in later, and an open one keeps its id while more of it is seen. Under filters they are found anew each time.
+in later, and an open one keeps its id while more of it is seen. What is told follows from all that is found and all
+that was kept, whatever dates are asked for, so that it is the same before and after it was kept. Under filters
+anomalies are found anew each time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from runs_analytics.analytics.anomalies.questions import anomalies
+from runs_analytics.analytics.anomalies.matching import GOES_ON_WITHIN, Event, events
+from runs_analytics.analytics.anomalies.questions import anomalies, explained, found_ones, is_within
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.anomalies import (
-    FAMILIES,
     Anomaly,
     Judgement,
     Judgements,
@@ -32,10 +34,8 @@ from runs_analytics.selection import FIRST_DAY, Selection
 from runs_analytics.stores import Stores
 from runs_analytics.zones import zone_named
 
-KEPT_AGAIN: Final = timedelta(weeks=3)
-"""Runs come in up to so late that what is found of the days before would seldom be news."""
-
-SEEN_AGAIN: Final = timedelta(days=2)
+SETTLED_AFTER: Final = 2 * GOES_ON_WITHIN
+"""How long after its end no runs change whether it is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +58,14 @@ class Listed:
 
 def listed(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tuple[Listed, ...]:
     """The anomalies of a selection with what is said of them, newest first."""
-    found = anomalies(ask, selection, now)
     if not is_whole(ask, selection):
-        return tuple(Listed(one, None, False, False) for one in found)
+        return tuple(Listed(one, None, False, False) for one in anomalies(ask, selection, now))
+    both = [one for one in _events(ask, stores, now) if is_within(one.told, selection)]
+    told = [one.told for one in _explained(ask, both, now)]
     with stores.control.read() as connection:
-        kept = list_anomalies(connection, ask.scope, selection.start_at, selection.stop_at)
         judgements = list_judgements(connection, ask.scope)
-    both = sorted(settled(found, kept), key=lambda one: (one.start, one.spreads, one.id), reverse=True)
-    return tuple(_listed(one, judgements) for one in both)
+    newest = sorted(told, key=lambda one: (one.start, one.spreads, one.id), reverse=True)
+    return tuple(_listed(one, judgements) for one in newest)
 
 
 def kept_ones(ask: Ask, stores: Stores, selection: Selection) -> tuple[Listed, ...]:
@@ -85,18 +85,20 @@ def one_listed(ask: Ask, stores: Stores, anomaly_id: str, now: datetime) -> List
         NotFound: when there is none of that id.
     """
     whole = whole_account(ask, now)
-    kept, judgements = None, Judgements()
-    if is_whole(ask, whole):
+    if not is_whole(ask, whole):
+        own = [one for one in found_ones(ask, whole, now) if one.id == anomaly_id]
+        found = [Listed(one, None, False, False) for one in explained(ask, whole, own, now)]
+    else:
         with stores.control.read() as connection:
             kept = find_anomaly(connection, ask.scope, anomaly_id)
             judgements = list_judgements(connection, ask.scope)
-    if kept is not None and not kept.is_open:
-        return _listed(kept, judgements)
-    around = whole if kept is None else replace(whole, start=kept.start.astimezone(ask.local).date())
-    for one in settled(anomalies(ask, around, now), [kept] if kept else []):
-        if one.id == anomaly_id:
-            return Listed(one, judgements.of(one), judgements.is_ignored(one), is_whole(ask, whole))
-    raise NotFound(f"There is no anomaly {anomaly_id!r}.", field="id", value=anomaly_id)
+        if kept is not None and not kept.is_open and kept.stop < now - SETTLED_AFTER:
+            return _listed(kept, judgements)
+        named = [one for one in _events(ask, stores, now) if one.told.id == anomaly_id]
+        found = [_listed(one.told, judgements) for one in _explained(ask, named, now)]
+    if not found:
+        raise NotFound(f"There is no anomaly {anomaly_id!r}.", field="id", value=anomaly_id)
+    return found[0]
 
 
 def new_anomalies(ask: Ask, stores: Stores, since: datetime, now: datetime) -> tuple[Anomaly, ...]:
@@ -145,41 +147,18 @@ def judge(
     return stores.control.write(act)
 
 
-def keep_found(ask: Ask, stores: Stores, now: datetime, *, is_again: bool = False) -> int:
-    """Keep what is found of the whole account; how many anomalies are new or changed.
-
-    Args:
-        ask: who keeps.
-        stores: where they are kept.
-        now: aware.
-        is_again: whether only the last weeks are looked at, as the others were before.
-    """
-    whole = whole_account(ask, now)
-    if is_again:
-        whole = replace(whole, start=max(whole.start, whole.end - KEPT_AGAIN))
-    with stores.control.read() as connection:
-        kept = list_anomalies(connection, ask.scope, whole.start_at, whole.stop_at)
-    found = settled(anomalies(ask, whole, now), kept)
-    known = {one.id: one for one in kept}
-    news = [one for one in found if one.id not in known or _has_changed(one, known[one.id], now)]
+def keep_found(ask: Ask, stores: Stores, now: datetime) -> int:
+    """Keep what is found of the whole account; how many anomalies are new or changed."""
+    every = _explained(ask, _events(ask, stores, now), now)
+    news = [one.told for one in every if one.told != one.kept]
     if not news:
         return 0
     return stores.control.write(lambda connection: keep_anomalies(connection, ask.scope, news, now=now))
 
 
-def settled(found: Iterable[Anomaly], kept: Sequence[Anomaly]) -> list[Anomaly]:
-    """What was kept and what is found, each event once: an ended one as it was kept, an open one as it is seen now.
-
-    An open one of which nothing is seen now has ended.
-    """
-    result = {one.id: replace(one, is_open=False) for one in kept}
-    for one in found:
-        known = next((other for other in kept if _is_same(one, other)), None)
-        if known is None:
-            result[one.id] = one
-        elif known.is_open:
-            result[known.id] = replace(one, id=known.id)
-    return list(result.values())
+def settled(found: Sequence[Anomaly], kept: Sequence[Anomaly]) -> list[Anomaly]:
+    """What was kept and what is found, each event once: an ended one as it was kept, an open one as it is seen now."""
+    return [one.told for one in events(found, kept)]
 
 
 def is_whole(ask: Ask, selection: Selection) -> bool:
@@ -192,30 +171,18 @@ def whole_account(ask: Ask, now: datetime) -> Selection:
     return Selection(FIRST_DAY, now.astimezone(zone_named(ask.zone)).date(), ask.zone, comparison="none")
 
 
-def _has_changed(one: Anomaly, kept: Anomaly, now: datetime) -> bool:
-    """Whether a kept one is brought up to date; one of which nothing is seen now may be seen again for some days."""
-    if not kept.is_open or one == kept:
-        return False
-    return one != replace(kept, is_open=False) or kept.stop < now - SEEN_AGAIN
+def _events(ask: Ask, stores: Stores, now: datetime) -> list[Event]:
+    """Every event of the whole account, whenever it was; what is found has no causes yet."""
+    with stores.control.read() as connection:
+        kept = list_anomalies(connection, ask.scope)
+    return events(found_ones(ask, whole_account(ask, now), now), kept)
 
 
-def _is_same(found: Anomaly, kept: Anomaly) -> bool:
-    if found.id == kept.id:
-        return True
-    if (FAMILIES[found.measure], found.direction) != (FAMILIES[kept.measure], kept.direction):
-        return False
-    places, others = _places(found), _places(kept)
-    shared = min(found.stop, kept.stop) - max(found.start, kept.start)
-    shorter = min(found.duration, kept.duration)
-    return (
-        shared > timedelta()
-        and shared >= shorter / 2
-        and ((found.dimension, found.value) in others or (kept.dimension, kept.value) in places)
-    )
-
-
-def _places(one: Anomaly) -> set[tuple[str, str]]:
-    return {(one.dimension, one.value), *((place.dimension, place.value) for place in one.also)}
+def _explained(ask: Ask, some: Sequence[Event], now: datetime) -> list[Event]:
+    """The events, with the causes of those that are told as they are found."""
+    found = [one.found for one in some if one.found is not None and one.is_as_found]
+    told = {one.id: one for one in explained(ask, whole_account(ask, now), found, now)}
+    return [replace(one, found=told.get(one.found.id, one.found)) if one.found else one for one in some]
 
 
 def _listed(one: Anomaly, judgements: Judgements) -> Listed:

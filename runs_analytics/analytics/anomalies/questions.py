@@ -56,14 +56,37 @@ def anomalies(ask: Ask, selection: Selection, now: datetime) -> tuple[Anomaly, .
         selection: what about; its zone cuts days and hours.
         now: aware; the newest whole hour and day before it are looked at too.
     """
-    events = tuple(
-        event
-        for event in events_of(ask, selection, now)
-        if moment_of(event[0].start, selection.zone) < selection.stop_at
-        and moment_of(event[0].stop, selection.zone) > selection.start_at
+    found = explained(
+        ask, selection, [one for one in found_ones(ask, selection, now) if is_within(one, selection)], now
     )
-    found = _described(ask, selection, events, now)
     return tuple(sorted(found, key=lambda one: (one.start, one.spreads, one.id), reverse=True))
+
+
+def found_ones(ask: Ask, selection: Selection, now: datetime) -> tuple[Anomaly, ...]:
+    """The anomalies of what a selection's filters leave, whatever its dates, without their causes."""
+
+    def make() -> tuple[Anomaly, ...]:
+        looked = _all_looked_at(ask, selection, now)
+        return tuple(
+            _anomaly(selection.zone, name, event, looked)
+            for name, event in _named(ask, selection, now).items()
+        )
+
+    return ask.kept("anomalies.found_ones", _any_dates(selection, now), _hour(now), make=make)
+
+
+def explained(ask: Ask, selection: Selection, found: Sequence[Anomaly], now: datetime) -> list[Anomaly]:
+    """Some of `found_ones` with their causes."""
+    named = _named(ask, selection, now)
+    leads, everywhere = tuple(named[one.id][0] for one in found), _any_dates(selection, now)
+    names = tuple(one.id for one in found)
+    causes = ask.kept("anomalies.causes", everywhere, names, make=lambda: causes_of(ask, everywhere, leads))
+    return [replace(one, causes=tuple(map(_part, its))) for one, its in zip(found, causes, strict=True)]
+
+
+def is_within(one: Anomaly, selection: Selection) -> bool:
+    """Whether a part of it lies within the dates of a selection."""
+    return one.start < selection.stop_at and one.stop > selection.start_at
 
 
 def looked_at(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> _Looked:
@@ -122,28 +145,21 @@ def moment_of(local: datetime, zone_name: str) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _described(
-    ask: Ask, selection: Selection, events: Sequence[tuple[Seen, ...]], now: datetime
-) -> list[Anomaly]:
-    """The events with their impact and causes."""
-    leads = tuple(event[0] for event in events)
-    names = tuple(_id(ask, selection, lead) for lead in leads)
-    everywhere = _any_dates(selection, now)
-    causes = ask.kept("anomalies.causes", everywhere, names, make=lambda: causes_of(ask, everywhere, leads))
-    looked = _all_looked_at(ask, selection, now)
-    return [
-        _anomaly(selection.zone, name, event, found, looked)
-        for name, event, found in zip(names, events, causes, strict=True)
-    ]
+def _named(ask: Ask, selection: Selection, now: datetime) -> dict[str, tuple[Seen, ...]]:
+    """Every event by its id."""
+    named: dict[str, tuple[Seen, ...]] = {}
+    for event in events_of(ask, selection, now):
+        name = _id(ask, selection, event[0])
+        # Of two that begin together in one segment, as a week and its first day do, the later one has an id of its own.
+        named[_id(ask, selection, event[0], event[0].series.grain) if name in named else name] = event
+    return named
 
 
 def _all_looked_at(ask: Ask, selection: Selection, now: datetime) -> _Looked:
     return {key: one for grain in GRAINS for key, one in looked_at(ask, selection, now, grain).items()}
 
 
-def _anomaly(
-    zone: str, name: str, event: tuple[Seen, ...], causes: tuple[Cause, ...], looked: _Looked
-) -> Anomaly:
+def _anomaly(zone: str, name: str, event: tuple[Seen, ...], looked: _Looked) -> Anomaly:
     lead = event[0]
     episode, series = lead.episode, lead.series
     own = (series.measure, lead.segment)
@@ -165,11 +181,17 @@ def _anomaly(
         spreads=round(float(episode.severity), 2),
         credits_impact_nano=_impact_nano(lead, "credits", looked),
         cost_impact_nano=_impact_nano(lead, "cost", looked),
-        causes=tuple(
-            CausePart(c.dimension, c.value, _nano(c.actual), _nano(c.expected), round(float(c.share), 4))
-            for c in causes
-        ),
         also=tuple(Place(m, s.dimension or "", s.value) for m, s in also if (m, s) != own),
+    )
+
+
+def _part(cause: Cause) -> CausePart:
+    return CausePart(
+        cause.dimension,
+        cause.value,
+        _nano(cause.actual),
+        _nano(cause.expected),
+        round(float(cause.share), 4),
     )
 
 
@@ -186,7 +208,7 @@ def _impact_nano(lead: Seen, measure: Measure, looked: _Looked) -> int | None:
     return _nano(float(values.sum()) * (lead.episode.actual - lead.episode.expected))
 
 
-def _id(ask: Ask, selection: Selection, lead: Seen) -> str:
+def _id(ask: Ask, selection: Selection, lead: Seen, *more: str) -> str:
     """The same for the same event, however much of it has been seen and whoever of an account asks."""
     parts = (
         ask.scope.account,
@@ -199,6 +221,7 @@ def _id(ask: Ask, selection: Selection, lead: Seen) -> str:
         lead.series.measure,
         lead.direction,
         lead.start.isoformat(),
+        *more,
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:_ID_CHARACTERS]
 
