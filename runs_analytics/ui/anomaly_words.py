@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, cast
 from zoneinfo import ZoneInfo
 
-from runs_analytics.analytics.anomalies.segments import MEASURES
+from runs_analytics.analytics.anomalies.segments import MEASURES, SUMS
 from runs_analytics.control.anomalies import Anomaly, CausePart, Severity, Verdict
 from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.ui import format as fmt
@@ -26,6 +26,10 @@ VERDICT_TITLES: Final[dict[Verdict, str]] = {
 WHOLE: Final = "Whole account"
 _ALL: Final = 0.95
 _DAY: Final = timedelta(days=1)
+_SHORT: Final = timedelta(hours=25)
+"""The longest day, on which clocks are set back."""
+
+_LASTING: Final = timedelta(weeks=3)
 
 
 def watched_measures(currency: str) -> dict[MeasureName, Measure]:
@@ -52,10 +56,18 @@ def mark(one: Anomaly) -> str:
 
 
 def kind(one: Anomaly) -> str:
-    """The kind as a person says it."""
-    return {"dead": "silence", "leak": "slow leak", "rise": "lasting rise", "fall": "lasting fall"}.get(
-        one.kind, one.kind
-    )
+    """What a person says of it: a spike lasts hours, an increase days, and what stays is a lasting one."""
+    if one.kind == "leak":
+        return "slow increase"
+    if one.measure == "duration":
+        word = "slowdown" if one.direction == "up" else "speed-up"
+    elif one.kind == "dead" and one.measure in SUMS:
+        word = "pause" if one.duration <= _SHORT else "standstill"
+    else:
+        words = ("spike", "increase") if one.direction == "up" else ("drop", "decrease")
+        word = words[one.duration > _SHORT]
+    is_lasting = one.kind in ("rise", "fall") or one.duration >= _LASTING
+    return f"lasting {word}" if is_lasting and one.duration > _SHORT else word
 
 
 def factor(one: Anomaly) -> str:
@@ -65,9 +77,9 @@ def factor(one: Anomaly) -> str:
         return "from almost nothing" if one.actual_nano else "×0"
     return (
         f"×{found:,.0f}"
-        if found >= 10
+        if found >= 10 or found < 0.005
         else f"×{found:.1f}"
-        if found >= 0.095 or not found
+        if found >= 0.095
         else f"×{found:.2f}"
     )
 
