@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import tomllib
+from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import altair as alt
 import polars as pl
 import pytest
+from altair.utils.schemapi import SchemaBase
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +37,7 @@ from runs_analytics.charts import (
     colour_of,
     distribution_boxes,
     histogram,
+    is_clickable,
     lines_over_time,
     money_unit,
     over_time,
@@ -48,6 +51,14 @@ from runs_analytics.charts.units import Unit
 DAY = date(2026, 11, 22)
 LONG = "n" * 80
 THEMES = pytest.mark.parametrize("theme", [LIGHT, DARK], ids=["light", "dark"])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _channels_are_objects() -> Iterator[None]:
+    """For a plain string or dict Altair goes through all its schemas, for milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SchemaBase, "from_dict", lambda found, **_: pytest.fail(f"a channel is {found}"))
+        yield
 
 
 def series(days: int, values: int, start: date = DAY) -> pl.DataFrame:
@@ -222,6 +233,15 @@ def test_a_click_names_the_value_and_the_bucket() -> None:
     fields = {p["name"]: p["select"]["fields"] for p in spec["params"]}
     assert fields == {SERIES: ["value"], BAR: ["value", "bucket"]}
     assert "params" not in credits_over_time(series(1, 2), selectable=False)
+
+
+@pytest.mark.parametrize(("days", "selectable"), [(1, True), (1, False), (0, True)])
+def test_a_chart_is_clickable_where_its_marks_select(days: int, selectable: bool) -> None:
+    frame = series(days, 2) if days else series(1, 2).clear()
+    texts: dict[str, Any] = {"measure_title": "Credits", "unit": CREDITS, "grain": "day"}
+    chart = over_time(frame, theme=LIGHT, selectable=selectable, **texts)
+    names = {parameter["name"] for parameter in drawn(chart).get("params", ())}
+    assert is_clickable(chart) == (BAR in names) == (selectable and bool(days))
 
 
 # Ranked bars

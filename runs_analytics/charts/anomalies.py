@@ -68,7 +68,7 @@ def anomalies_over_time(
 
     layers = [
         *_spans(marks, axis, theme),
-        named(2).mark_area(opacity=1).encode(y=value_axis(amounts, unit, "lower:Q"), y2="upper:Q"),
+        named(2).mark_area(opacity=1).encode(y=value_axis(amounts, unit, "lower:Q"), y2=alt.Y2("upper:Q")),
         named(1)
         .mark_line(strokeWidth=1.5, strokeDash=[4, 4])
         .encode(y=value_axis(amounts, unit, "expected:Q")),
@@ -126,8 +126,8 @@ def _spans(marks: Sequence[Mark], axis: TimeAxis, theme: ChartTheme) -> list[alt
         if found:
             table = pl.DataFrame(_united(found), schema=["from", "to"], orient="row")
             ground = alt.Chart(table).mark_rect(color=theme.error, opacity=opacity)
-            reach = {"y": alt.value(alt.ExprRef(top)), "y2": alt.value(alt.ExprRef("height"))}
-            layers.append(ground.encode(x=axis.encoding("from"), x2="to:Q", **reach))
+            reach = {"y": alt.YValue(alt.ExprRef(top)), "y2": alt.Y2Value(alt.ExprRef("height"))}
+            layers.append(ground.encode(x=axis.encoding("from"), x2=alt.X2("to:Q"), **reach))
     return layers
 
 

@@ -62,7 +62,7 @@ def calendar(
         x=x,
         y=y,
         tooltip=[alt.Tooltip(f"{name}:N", title=words) for name, words in tips.items()],
-        href="address:N",
+        href=alt.Href("address:N"),
     )
     squares = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
         color=alt.Color(
@@ -70,7 +70,7 @@ def calendar(
             scale=alt.Scale(domain=[0, top], range=[theme.track, colour or theme.primary], clamp=True),
             legend=None,
         ),
-        description="told:N",
+        description=alt.Description("told:N"),
     )
     numbers = (
         base.transform_filter("isValid(datum.amount)")
@@ -82,14 +82,16 @@ def calendar(
             opacity=alt.ExprRef(f"width > {_TEXT_PX * weeks} ? 1 : 0"),
         )
         .encode(
-            text="short:N",
-            color=alt.condition("datum.is_full", alt.value(theme.halo), alt.value(theme.ink)),
+            text=alt.Text("short:N"),
+            color=alt.ColorValue(
+                **alt.condition("datum.is_full", alt.value(theme.halo), alt.value(theme.ink))
+            ),
         )
     )
     names = (
         alt.Chart(months)
         .mark_text(align="left", dx=-6, color=theme.muted, fontSize=12)
-        .encode(x=x, y=y, text="month:N")
+        .encode(x=x, y=y, text=alt.Text("month:N"))
     )
     return finished([squares, numbers, names], theme, _ROW_PX * _ROWS * blocks, _words(rows, measure_title))
 

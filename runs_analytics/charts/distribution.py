@@ -103,7 +103,7 @@ def histogram(
         .mark_rect(color=theme.primary, stroke=theme.halo, strokeWidth=0.7)
         .encode(
             x=alt.X("lower:Q", scale=scale, axis=axis),
-            x2="upper:Q",
+            x2=alt.X2("upper:Q"),
             y=value_axis(rows["runs"], RUNS, "runs:Q"),
             y2=alt.Y2(datum=0),
             tooltip=[
@@ -180,8 +180,8 @@ def _boxes(rows: pl.DataFrame, scale: alt.Scale, axis: alt.Axis, theme: ChartThe
     median = base.mark_tick(color=theme.halo, thickness=3, size=_BOX_PX, yOffset=BAR_DY)
     far = base.mark_point(color=theme.muted, filled=True, opacity=1, size=22, yOffset=BAR_DY)
     return [
-        whisker.encode(x=along("p05"), x2="p95:Q"),
-        box.encode(x=along("p25"), x2="p75:Q"),
+        whisker.encode(x=along("p05"), x2=alt.X2("p95:Q")),
+        box.encode(x=along("p25"), x2=alt.X2("p75:Q")),
         median.encode(x=along("p50")),
         far.encode(x=along("p99")),
     ]

@@ -85,7 +85,7 @@ def _band(base: alt.Chart, y: alt.Y, level: int, scale: alt.Scale, legend: alt.L
         .mark_area(opacity=1)
         .encode(
             y=y,
-            y2=f"upper_{level}:Q",
+            y2=alt.Y2(f"upper_{level}:Q"),
             color=alt.Color("name:N", scale=scale, legend=legend),
         )
     )

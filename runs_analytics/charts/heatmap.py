@@ -90,9 +90,11 @@ def hours_of_week(
         base.transform_filter("isValid(datum.amount)")
         .mark_text(fontSize=11, tooltip=None, opacity=alt.ExprRef(f"width > {_TEXT_FROM_PX} ? 1 : 0"))
         .encode(
-            text="short:N",
-            color=alt.condition("datum.is_full", alt.value(theme.halo), alt.value(theme.ink)),
-            tooltip=alt.value(None),
+            text=alt.Text("short:N"),
+            color=alt.ColorValue(
+                **alt.condition("datum.is_full", alt.value(theme.halo), alt.value(theme.ink))
+            ),
+            tooltip=alt.TooltipValue(None),
         )
     )
     return finished([cells, numbers], theme, height_px, _words(rows, measure_title))

@@ -66,8 +66,12 @@ def forecast_by_day(
         return found
 
     layers = [
-        named(3).mark_area(opacity=1).encode(y=value_axis(amounts, unit, "lower_95:Q"), y2="upper_95:Q"),
-        named(2).mark_area(opacity=1).encode(y=value_axis(amounts, unit, "lower_80:Q"), y2="upper_80:Q"),
+        named(3)
+        .mark_area(opacity=1)
+        .encode(y=value_axis(amounts, unit, "lower_95:Q"), y2=alt.Y2("upper_95:Q")),
+        named(2)
+        .mark_area(opacity=1)
+        .encode(y=value_axis(amounts, unit, "lower_80:Q"), y2=alt.Y2("upper_80:Q")),
         named(0).mark_line(strokeWidth=2).encode(y=value_axis(amounts, unit, "used:Q")),
         named(1)
         .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=30, filled=True))

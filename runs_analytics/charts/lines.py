@@ -124,8 +124,7 @@ def _layers(base: alt.Chart, theme: ChartTheme, selectable: bool) -> list[alt.Ch
     if selectable:
         series = alt.selection_point(name=SERIES, fields=["value"], bind="legend")
         bar = alt.selection_point(name=BAR, fields=["value", "bucket"])
-        lines = lines.encode(
-            opacity=alt.when(series).then(alt.value(1)).otherwise(alt.value(0.15))
-        ).add_params(series)
+        opacity = alt.when(series).then(alt.value(1)).otherwise(alt.value(0.15))
+        lines = lines.encode(opacity=alt.OpacityValue(**opacity)).add_params(series)
         targets = targets.add_params(bar)
     return [lines, alone, partial, targets]

@@ -89,12 +89,12 @@ def layers(
         found += _named_layers(base, place, amounts, unit, theme, colour, tooltip)
     top = value_axis(amounts, unit, "amount:Q")
     points = base.mark_point(size=56, filled=True, opacity=1, color=colour, stroke=theme.halo, strokeWidth=1)
-    found.append(points.encode(y=top, tooltip=tooltip, description="words:N"))
+    found.append(points.encode(y=top, tooltip=tooltip, description=alt.Description("words:N")))
     # A small point is hard to hit: an unseen one around it takes the pointer.
     target = base.transform_filter("datum.address != ''").mark_point(
         size=500, filled=True, opacity=0, cursor="pointer", aria=False
     )
-    found.append(target.encode(y=top, tooltip=tooltip, href="address:N"))
+    found.append(target.encode(y=top, tooltip=tooltip, href=alt.Href("address:N")))
     return found
 
 
@@ -115,9 +115,9 @@ def _named_layers(
     rule = named.transform_filter(f"datum.level_{place} > datum.amount").mark_rule(
         color=colour, strokeDash=[1, 3], yOffset=-4, opacity=alt.ExprRef(f"{is_shown} ? 1 : 0")
     )
-    found = [rule.encode(y2="amount:Q")]
+    found = [rule.encode(y2=alt.Y2("amount:Q"))]
     # Words that are only unseen would still take the pointer.
-    text = alt.value(alt.ExprRef(f"{is_shown} ? datum.text_{place} : ''"))
+    text = alt.TextValue(alt.ExprRef(f"{is_shown} ? datum.text_{place} : ''"))
     for look in ({"stroke": theme.halo, "strokeWidth": 3}, {"color": colour}):
         words = named.mark_text(
             align=alt.ExprRef(f"datum.align_{place}"),
@@ -129,7 +129,7 @@ def _named_layers(
             aria=False,
             **look,
         )
-        found.append(words.encode(text=text, tooltip=tooltip, href="address:N"))
+        found.append(words.encode(text=text, tooltip=tooltip, href=alt.Href("address:N")))
     return found
 
 

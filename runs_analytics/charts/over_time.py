@@ -183,9 +183,9 @@ def _bars(rows: pl.DataFrame, axis: TimeAxis, unit: Unit, theme: ChartTheme) -> 
         .mark_rect(stroke=theme.halo, strokeWidth=outline)
         .encode(
             x=axis.encoding("left"),
-            x2="right:Q",
+            x2=alt.X2("right:Q"),
             y=value_axis(rows["above"], unit, "above:Q"),
-            y2="below:Q",
+            y2=alt.Y2("below:Q"),
         )
     )
     return bars
@@ -193,7 +193,7 @@ def _bars(rows: pl.DataFrame, axis: TimeAxis, unit: Unit, theme: ChartTheme) -> 
 
 def _paler_while_partial(bars: alt.Chart) -> alt.Chart:
     opacity = alt.when(alt.datum.partial).then(alt.value(0.5)).otherwise(alt.value(1))
-    paler: alt.Chart = bars.encode(opacity=opacity)
+    paler: alt.Chart = bars.encode(opacity=alt.OpacityValue(**opacity))
     return paler
 
 
@@ -207,7 +207,7 @@ def _selectable(bars: alt.Chart) -> alt.Chart:
         .then(alt.value(1))
         .otherwise(alt.value(0.2))
     )
-    return bars.encode(opacity=opacity).add_params(series, bar)
+    return bars.encode(opacity=alt.OpacityValue(**opacity)).add_params(series, bar)
 
 
 def _previous_line(
@@ -227,7 +227,7 @@ def _previous_line(
     line: alt.Chart = (
         alt.Chart(frame)
         .mark_line(color=theme.ink, strokeWidth=1.5, opacity=0.65, interpolate="linear", tooltip=None)
-        .encode(x="left:Q", y="amount:Q", strokeDash=dash)
+        .encode(x=alt.X("left:Q"), y=alt.Y("amount:Q"), strokeDash=dash)
     )
     return line
 
@@ -242,9 +242,9 @@ def _so_far(rows: pl.DataFrame, theme: ChartTheme, axis: TimeAxis, marks: Sequen
     lift_px = _WORDS_PX if any(epoch_ms(mark.peak) > reach for mark in marks) else 0
     level = near["above"].max()
     place = pl.DataFrame({"left": (left + right) / 2, "right": right, "top": last["above"], "level": level})
-    base = alt.Chart(place).encode(y="level:Q")
+    base = alt.Chart(place).encode(y=alt.Y("level:Q"))
     line: alt.Chart = base.mark_rule(color=theme.muted, strokeDash=[1, 3], yOffset=-4 - lift_px).encode(
-        x="left:Q", y2="top:Q"
+        x=alt.X("left:Q"), y2=alt.Y2("top:Q")
     )
     # A narrow bar at the right edge has no room for words centred over it.
     is_wide = len(axis.buckets) <= _WIDE_BARS
@@ -256,7 +256,7 @@ def _so_far(rows: pl.DataFrame, theme: ChartTheme, axis: TimeAxis, marks: Sequen
         fontSize=11,
         color=theme.muted,
     )
-    words: alt.Chart = text.encode(x="left:Q" if is_wide else "right:Q")
+    words: alt.Chart = text.encode(x=alt.X("left:Q" if is_wide else "right:Q"))
     return [line, words]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.theme import OTHER, ChartTheme, colour_of, configured
+from runs_analytics.charts.theme import OTHER, ChartTheme, colour_of, config_of
 from runs_analytics.charts.units import Unit
 
 SERIES: Final = "series"
@@ -65,20 +65,27 @@ def legend_room_px(order: Sequence[str]) -> int:
 def blank(theme: ChartTheme, height_px: int, words: str = NOTHING) -> alt.LayerChart:
     """A chart without marks that says why, in place of one that has nothing to draw."""
     row = pl.DataFrame({"words": [words]})
-    text = alt.Chart(row).mark_text(color=theme.muted, fontSize=14).encode(text="words:N")
+    text = alt.Chart(row).mark_text(color=theme.muted, fontSize=14).encode(text=alt.Text("words:N"))
     return finished([text], theme, height_px, words)
 
 
 def finished(layers: Sequence[alt.Chart], theme: ChartTheme, height_px: int, words: str) -> alt.LayerChart:
     """The layers as one chart as wide as its place, in a theme, with `words` as its text alternative."""
-    chart: Any = alt.layer(*layers).properties(
+    # All at once: each later change would copy the chart.
+    return alt.LayerChart(
+        layer=list(layers),
         width="container",
         height=height_px + 2 * PADDING_PX,
         padding={"left": 2, "right": 2, "top": PADDING_PX, "bottom": PADDING_PX},
         description=words,
+        config=config_of(theme),
     )
-    themed: alt.LayerChart = configured(chart, theme)
-    return themed
+
+
+def is_clickable(chart: alt.LayerChart) -> bool:
+    """Whether a mark of a chart that `finished` made can be clicked: a blank one has none."""
+    parameters = chart.params if isinstance(chart.params, list) else []
+    return any(parameter.name == BAR for parameter in parameters)
 
 
 def _legend_entry_px(order: Sequence[str]) -> float:

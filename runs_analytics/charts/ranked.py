@@ -87,12 +87,13 @@ def _bars(
     shape: dict[str, Any] = {"height": BAR_PX, "yOffset": BAR_DY, "cornerRadius": 2}
     base = alt.Chart(rows.with_columns(pl.Series("fill", fill))).encode(y=row_position(rows.height))
     named = base.transform_filter("datum.value !== ''")
-    track = named.mark_rect(color=theme.track, **shape).encode(x=alt.value(0), x2=alt.value("width"))
+    track = named.mark_rect(color=theme.track, **shape).encode(x=alt.XValue(0), x2=alt.X2Value("width"))
     bars = base.mark_bar(**shape).encode(
         x=alt.X("amount:Q", axis=None, scale=alt.Scale(domain=domain, nice=False)),
         color=alt.Color("fill:N", scale=None, legend=None),
     )
     if selectable:
         picked = alt.when(alt.selection_point(name=BAR, fields=["value"]))
-        bars = bars.encode(opacity=picked.then(alt.value(1)).otherwise(alt.value(0.25)))
+        opacity = picked.then(alt.value(1)).otherwise(alt.value(0.25))
+        bars = bars.encode(opacity=alt.OpacityValue(**opacity))
     return [track, bars]

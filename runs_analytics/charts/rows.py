@@ -34,12 +34,12 @@ def row_texts(frame: pl.DataFrame, theme: ChartTheme) -> list[alt.Chart]:
     base = alt.Chart(frame).encode(y=row_position(frame.height))
     name = base.mark_text(
         align="left", baseline="bottom", dy=_TEXT_DY, limit=alt.ExprRef(f"max(60, width - {numbers_px:.0f})")
-    ).encode(text="name:N", x=alt.value(0))
+    ).encode(text=alt.Text("name:N"), x=alt.XValue(0))
     numbers = base.mark_text(align="right", baseline="bottom", dy=_TEXT_DY, dx=-share_px).encode(
-        text="numbers:N", x=alt.value("width")
+        text=alt.Text("numbers:N"), x=alt.XValue("width")
     )
     share = base.mark_text(align="right", baseline="bottom", dy=_TEXT_DY, color=theme.muted).encode(
-        text="share:N", x=alt.value("width")
+        text=alt.Text("share:N"), x=alt.XValue("width")
     )
     return [name, numbers, share]
 
@@ -51,8 +51,8 @@ def row_target(frame: pl.DataFrame, titles: dict[str, str], selectable: bool) ->
         .mark_rect(opacity=0, cursor="pointer" if selectable else "default")
         .encode(
             y=row_position(frame.height),
-            x=alt.value(0),
-            x2=alt.value("width"),
+            x=alt.XValue(0),
+            x2=alt.X2Value("width"),
             tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()],
         )
     )

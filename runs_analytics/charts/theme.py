@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import altair as alt
 
@@ -22,8 +22,6 @@ MAX_SERIES: Final = 6
 
 FONT: Final = '"Source Sans", "Source Sans 3", system-ui, sans-serif'
 """Streamlit ships Source Sans, so nothing is fetched."""
-
-AnyChart = TypeVar("AnyChart", alt.Chart, alt.LayerChart)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +114,13 @@ def status_colours(theme: ChartTheme) -> Mapping[Status, str]:
     }
 
 
-def configured(chart: AnyChart, theme: ChartTheme) -> AnyChart:
-    """The chart with the fonts, rules and text colours of a theme; show it with `theme=None`."""
-    themed: AnyChart = (
-        chart.configure(background="transparent", font=FONT)
-        .configure_view(strokeWidth=0)
-        .configure_axis(
+def config_of(theme: ChartTheme) -> alt.Config:
+    """The fonts, rules and text colours of a theme; show a chart that has them with `theme=None`."""
+    return alt.Config(
+        background="transparent",
+        font=FONT,
+        view=alt.ViewConfig(strokeWidth=0),
+        axis=alt.AxisConfig(
             labelColor=theme.muted,
             labelFontSize=12,
             titleColor=theme.muted,
@@ -132,9 +131,9 @@ def configured(chart: AnyChart, theme: ChartTheme) -> AnyChart:
             domainColor=theme.grid,
             tickColor=theme.grid,
             labelPadding=6,
-        )
-        .configure_text(color=theme.ink, fontSize=13)
-        .configure_legend(
+        ),
+        text=alt.MarkConfig(color=theme.ink, fontSize=13),
+        legend=alt.LegendConfig(
             orient="bottom",
             direction="horizontal",
             title=None,
@@ -146,6 +145,5 @@ def configured(chart: AnyChart, theme: ChartTheme) -> AnyChart:
             columnPadding=14,
             rowPadding=5,
             offset=10,
-        )
+        ),
     )
-    return themed

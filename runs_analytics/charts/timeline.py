@@ -65,7 +65,7 @@ def timeline(spans: Sequence[Span], theme: ChartTheme) -> alt.LayerChart:
     ]
     base = alt.Chart(rows)
     bars = base.mark_bar(height=12, cornerRadius=2).encode(
-        x=x, x2="stop_s:Q", y=y, color=colour, tooltip=tooltip
+        x=x, x2=alt.X2("stop_s:Q"), y=y, color=colour, tooltip=tooltip
     )
     dots = base.transform_filter("datum.stop_s == datum.start_s").mark_point(filled=True, size=46, opacity=1)
     words = f"Timeline of {len(rows)} runs from the start of the first one."

@@ -108,11 +108,13 @@ def rhythm(
                 axis=alt.Axis(values=list(labels[::every]), labelAngle=0, ticks=False, domain=False),
             ),
             y=value_axis(rows["share"], RATE, "share:Q"),
-            color=alt.condition("datum.is_above", alt.value(theme.primary), alt.value(theme.other)),
+            color=alt.ColorValue(
+                **alt.condition("datum.is_above", alt.value(theme.primary), alt.value(theme.other))
+            ),
             tooltip=[alt.Tooltip(f"{name}:N", title=words) for name, words in tips.items()],
         )
     )
-    zero = alt.Chart(pl.DataFrame({"share": [0.0]})).mark_rule(color=theme.muted).encode(y="share:Q")
+    zero = alt.Chart(pl.DataFrame({"share": [0.0]})).mark_rule(color=theme.muted).encode(y=alt.Y("share:Q"))
     ordered = rows.sort("share")
     low, high = ordered.row(0, named=True), ordered.row(-1, named=True)
     words = (
@@ -149,7 +151,7 @@ def _marks(changes: pl.DataFrame, axis: TimeAxis, theme: ChartTheme) -> list[alt
     rule = base.mark_rule(color=theme.ink, strokeDash=[2, 3], opacity=0.7)
     word = base.mark_text(
         align="left", baseline="top", dx=4, fontSize=12, fontWeight=600, color=theme.ink
-    ).encode(y=alt.value(0), text="word:N")
+    ).encode(y=alt.YValue(0), text=alt.Text("word:N"))
     target = base.mark_rule(strokeWidth=14, opacity=0).encode(tooltip=tooltip)
     return [rule, word, target]
 

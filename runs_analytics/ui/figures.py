@@ -117,7 +117,7 @@ def show(
         if points and points[0].get("value"):
             _narrow(view, dimension, points[0], grain, splits)
 
-    if charts.BAR in {parameter["name"] for parameter in chart.to_dict().get("params", ())}:
+    if charts.is_clickable(chart):
         st.altair_chart(chart, theme=None, key=state_key, on_select=clicked, selection_mode=charts.BAR)
     else:
         # A chart that only says that there is nothing to draw has no marks to click.
