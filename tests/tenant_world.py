@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -125,6 +126,9 @@ class World:
         doors = [Middleware(Door, stores=stores)]
         self._app = ApiFirst(express, Starlette(routes=self.beside, middleware=doors))
         self._runner = asyncio.Runner()
+        self._watch = sqlite3.connect(stores.settings.data_dir / "control.db")
+        self._seen: dict[str, tuple[int, dict[str, list[Any]]]] = {}
+        """Rows by account, with the version of the database in which they were read."""
         self.tenants = {name: Tenant(self, name) for name in NAMES}
         for tenant in self.tenants.values():
             _fill(tenant)
@@ -135,6 +139,7 @@ class World:
     def close(self) -> None:
         """End the loop of the requests."""
         self._runner.close()
+        self._watch.close()
 
     def send(self, method: str, path: str, credential: str, **options: Any) -> httpx.Response:
         """One request below `/api`, or to the path after `//`."""
@@ -156,9 +161,12 @@ class World:
         return done.json() if done.content else None
 
     def stored(self, tenant: Tenant) -> dict[str, list[Any]]:
-        """Every row of the control store that belongs to an account."""
-        with self.stores.control.read() as connection:
-            return rows_of(connection, tenant)
+        """Every row of the control store that belongs to an account, read anew once anything was committed."""
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+        if tenant.name not in self._seen or self._seen[tenant.name][0] != version:
+            with self.stores.control.read() as connection:
+                self._seen[tenant.name] = version, rows_of(connection, tenant)
+        return self._seen[tenant.name][1]
 
 
 def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[Any]]:
@@ -169,9 +177,9 @@ def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[Any]]:
         owner = next((name for name in ("account", "account_number") if name in table.c), None)
         if owner is not None:
             # As they are stored: to read them as the product does would take most of a test's time.
-            rows = sa.text(f"SELECT * FROM {table.name} WHERE {owner} = :owner")
-            is_of = {"owner": tenant.name if owner == "account" else number}
-            found[table.name] = [tuple(row) for row in connection.execute(rows, is_of)]
+            is_of = (tenant.name if owner == "account" else number,)
+            rows = connection.exec_driver_sql(f"SELECT * FROM {table.name} WHERE {owner} = ?", is_of)
+            found[table.name] = list(rows.all())
     return found
 
 
