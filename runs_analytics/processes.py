@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context, parent_process, spawn
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -17,6 +17,21 @@ NICER: Final = 5
 """How far these processes stand back where the cores are busy: what they make can wait, an acknowledgement cannot."""
 
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+_prepared = spawn.get_preparation_data
+
+
+def _without_script(name: str) -> dict[str, Any]:
+    """What a new process is told, without the main script to run first.
+
+    While pages are served, Streamlit calls the script of the pages the main module; a process would draw one.
+    """
+    told = _prepared(name)
+    return {key: value for key, value in told.items() if not key.startswith("init_main_from")}
+
+
+spawn.get_preparation_data = _without_script
 
 
 class Processes:
