@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlencode
@@ -25,9 +25,14 @@ from warehouse_fixtures import NOW, SCOPE, fill
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
+from runs_analytics.analytics.what_if import WhatIf, what_if
+from runs_analytics.control.anomalies import Anomaly, CausePart, keep_anomalies
+from runs_analytics.money.scenarios import Scenario, change_of, query_of
 from runs_analytics.selection import Selection
 from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
+from runs_analytics.ui import format as fmt
+from runs_analytics.vocabulary import NANO
 
 pytestmark = pytest.mark.alone
 
@@ -37,6 +42,13 @@ WHOLE = Selection(date(2026, 6, 1), date(2026, 8, 31), "Europe/Berlin")
 LLM = WHOLE.with_filter("service", ["LLM"])
 PAGES = sorted(p.stem for p in (ROOT / "pages").glob("*.py"))
 WAIT_MS = 30_000
+GROWTH = change_of({"kind": "growth", "percent": "10"})
+PRICE = change_of({"kind": "price", "book": "credits", "percent": "25"})
+SPIKED = datetime(2026, 7, 10, tzinfo=UTC)
+SPIKE = Anomaly(
+    "00000000000000aa", "runs", "service", "LLM", "day", "spike", "up", SPIKED, SPIKED + timedelta(1), SPIKED, False,
+    305 * NANO, 47 * NANO, 13.0, 1800 * NANO, None, (CausePart("feature", "crawl", 290 * NANO, 30 * NANO, 0.92),),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,11 @@ class Site:
     server: Server
     whole: usage.Totals
     llm: usage.Totals
+    grown: WhatIf
+    """With a tenth more runs."""
+
+    dearer: WhatIf
+    """With a tenth more runs at prices that are a quarter higher."""
 
     def address(self, page: str, **query: str) -> str:
         """The address of a page."""
@@ -60,10 +77,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         fill(stores)
         ask = Ask.of(stores, SCOPE)
         whole, llm = usage.totals(ask, WHOLE), usage.totals(ask, LLM)
+        grown, dearer = (
+            what_if(ask, stores, Scenario("x", query_of(WHOLE), changes), today=NOW.date())
+            for changes in ((GROWTH,), (GROWTH, PRICE))
+        )
+        stores.control.write(lambda c: keep_anomalies(c, SCOPE, [SPIKE], now=NOW))
     (folder / "clock").write_text(NOW.isoformat())
     server = Server(folder / "data", RUNS_CLOCK_FILE=str(folder / "clock"))
     server.start()
-    yield Site(server, whole, llm)
+    yield Site(server, whole, llm, grown, dearer)
     server.kill()
 
 
@@ -210,3 +232,83 @@ def total_of(manifest: dict[str, object]) -> str:
     tables = manifest["tables"]
     assert isinstance(tables, list)
     return str(tables[0]["totals"]["credits"])
+
+
+# What people do
+
+
+def test_scenarios_are_made_kept_compared_and_exported(site: Site, page: Page, tmp_path: Path) -> None:
+    page.goto(site.address("what_if"))
+    settle(page)
+    assert metric(page, "Credits") == fmt.credits(site.whole.credits)
+    add_change(page, "Growth", "More or fewer, in percent", "10")
+    expect(page.get_by_role("button", name="+10 % runs")).to_be_visible()
+    settle(page)
+    assert metric(page, "Credits") == fmt.credits(site.grown.after.credits)
+    save(page, "Growth alone")
+    add_change(page, "Price change", "Dearer or cheaper, in percent", "25")
+    settle(page)
+    assert metric(page, "Credits") == fmt.credits(site.dearer.after.credits)
+    assert site.dearer.after.credits > site.grown.after.credits > site.whole.credits
+    save(page, "Growth and prices", is_new=True)
+
+    page.get_by_role("radio", name="Saved scenarios").click()
+    for name in ("Growth alone", "Growth and prices"):
+        expect(page.get_by_test_id("stMarkdown").get_by_text(name).first).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=re.compile("^JSON")).click()
+    file = tmp_path / "export.json"
+    waiting.value.save_as(file)
+    exported = json.loads(file.read_text())["tables"]["scenarios"]
+    assert {row["scenario"]: Decimal(row["credits"]) for row in exported} == {
+        "As it was": site.whole.credits,
+        "Growth alone": site.grown.after.credits,
+        "Growth and prices": site.dearer.after.credits,
+    }
+
+
+def add_change(page: Page, kind: str, field: str, amount: str) -> None:
+    """Add a change in its dialog; the click on the button also ends the typing."""
+    page.get_by_role("button", name="Add a change").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("combobox", name="What would have been otherwise").click()
+    page.get_by_role("option", name=kind, exact=True).click()
+    form.get_by_role("textbox", name=field).fill(amount)
+    form.get_by_role("button", name="Add it").click()
+    expect(form).to_be_hidden(timeout=WAIT_MS)
+
+
+def save(page: Page, name: str, *, is_new: bool = False) -> None:
+    """Keep what is tried under a name."""
+    page.get_by_role("button", name="Save", exact=True).click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Name").fill(name)
+    form.get_by_role("button", name="Save as a new one" if is_new else "Save it").click()
+    expect(form).to_be_hidden(timeout=WAIT_MS)
+
+
+def test_a_mark_leads_to_its_anomaly_and_a_verdict_on_it_is_kept(
+    site: Site, page: Page, chromium: Browser, signed_in: StorageState
+) -> None:
+    page.goto(site.address("usage", measure="runs"))
+    settle(page)
+    address = page.url
+    page.locator('path[aria-label^="LLM: runs ×6.5, spike"]').click(force=True)
+    expect(page.get_by_role("heading", name="Anomalies")).to_be_visible()
+    settle(page)
+    page.get_by_role("radio", name="Expected").first.click()
+    settle(page)
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("radio", name="Expected").first).to_be_checked()
+    context = chromium.new_context(storage_state=signed_in)
+    other = context.new_page()
+    other.goto(site.address("anomalies", state="judged"))
+    expect(other.get_by_text("305 runs, 47 expected")).to_be_visible()
+    context.close()
+    page.go_back()
+    settle(page)
+    assert page.url == address
+    expect(page.get_by_text("1 anomaly marked")).to_be_hidden()

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Any, Final
 
 import streamlit as st
 
 from runs_analytics.analytics.limits import Limits
 from runs_analytics.control.limits import remove_limit, set_limit
 from runs_analytics.control.writer import Connection
-from runs_analytics.errors import RunsError
 from runs_analytics.money.amounts import to_nano
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, LIMIT_MEASURES, WHOLE_ACCOUNT, Limit
 from runs_analytics.money.periods import WINDOWS
 from runs_analytics.roles import may
-from runs_analytics.ui import limit_parts, parts
+from runs_analytics.ui import dialogs, limit_parts
 from runs_analytics.ui.controls import View
-
-_PROBLEM: Final = "limits_problem"
-_DONE: Final = "limits_done"
 
 
 def actions(view: View, found: Limits) -> None:
@@ -30,17 +24,13 @@ def actions(view: View, found: Limits) -> None:
     limits = {status.limit.id: status.limit for status in found.statuses}
     with view.actions_slot or st.container(horizontal=True):
         if limits and st.button("Remove a limit", icon=":material/delete:"):
-            st.session_state.pop(_PROBLEM, None)
             _remove(view, limits)
         if st.button("New limit", icon=":material/add:", type="primary"):
-            st.session_state.pop(_PROBLEM, None)
             _new(view)
 
 
 @st.dialog("New limit")
 def _new(view: View) -> None:
-    if st.session_state.pop(_DONE, None):
-        st.rerun()
     dimension = st.selectbox("On", LIMIT_DIMENSIONS, format_func=str.capitalize, key="limit_dimension")
     value = ""
     if dimension != "account":
@@ -65,14 +55,11 @@ def _new(view: View) -> None:
         )
         set_limit(connection, view.ask.scope, limit, now=view.session.stores.clock())
 
-    st.button("Put it up", type="primary", on_click=_send, args=(view, act))
-    _problem()
+    dialogs.button("Put it up", lambda: view.session.stores.control.write(act))
 
 
 @st.dialog("Remove a limit")
 def _remove(view: View, limits: dict[str, Limit]) -> None:
-    if st.session_state.pop(_DONE, None):
-        st.rerun()
     limit_id = st.selectbox(
         "Limit", list(limits), format_func=lambda one: f"{limit_parts.limit_text(limits[one])} ({one})"
     )
@@ -81,19 +68,4 @@ def _remove(view: View, limits: dict[str, Limit]) -> None:
     def act(connection: Connection) -> None:
         remove_limit(connection, view.ask.scope, limit_id, now=view.session.stores.clock())
 
-    st.button("Remove it", type="primary", on_click=_send, args=(view, act))
-    _problem()
-
-
-def _send(view: View, act: Callable[[Connection], Any]) -> None:
-    try:
-        view.session.stores.control.write(act)
-    except RunsError as problem:
-        st.session_state[_PROBLEM] = problem
-        return
-    st.session_state[_DONE] = True
-
-
-def _problem() -> None:
-    if problem := st.session_state.pop(_PROBLEM, None):
-        parts.problem(problem)
+    dialogs.button("Remove it", lambda: view.session.stores.control.write(act))

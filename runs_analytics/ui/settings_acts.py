@@ -9,11 +9,9 @@ from typing import Final
 import streamlit as st
 
 from runs_analytics.control.writer import Connection
-from runs_analytics.errors import RunsError
-from runs_analytics.ui import parts
+from runs_analytics.ui import dialogs
 from runs_analytics.ui.controls import View
 
-_PROBLEM: Final = "settings_problem"
 _DONE: Final = "settings_done"
 
 
@@ -28,8 +26,7 @@ class Done:
 
 def begin() -> None:
     """Forget what an earlier dialog left; called by the page and so whenever no dialog is being worked in."""
-    for key in (_PROBLEM, _DONE):
-        st.session_state.pop(key, None)
+    st.session_state.pop(_DONE, None)
 
 
 def finished() -> bool:
@@ -51,13 +48,8 @@ def finished() -> bool:
 
 def button(view: View, label: str, act: Callable[[Connection], Done]) -> None:
     """The button that acts, and what went wrong when it did not."""
-    st.button(label, type="primary", on_click=_send, args=(view, act))
-    if problem := st.session_state.pop(_PROBLEM, None):
-        parts.problem(problem)
 
-
-def _send(view: View, act: Callable[[Connection], Done]) -> None:
-    try:
+    def acted() -> None:
         st.session_state[_DONE] = view.session.stores.control.write(act)
-    except RunsError as problem:
-        st.session_state[_PROBLEM] = problem
+
+    dialogs.button(label, acted, then="fragment")

@@ -12,11 +12,11 @@ import streamlit as st
 from runs_analytics.analytics import credits as credit
 from runs_analytics.analytics import pricing
 from runs_analytics.analytics.values import values_of
-from runs_analytics.errors import BadRequest, RunsError
+from runs_analytics.errors import BadRequest
 from runs_analytics.money.price_book import BookKind
 from runs_analytics.money.price_parts import CONDITION_DIMENSIONS
 from runs_analytics.money.scenarios import Change, Scenario, change_of, query_of
-from runs_analytics.ui import parts, pricing_book
+from runs_analytics.ui import dialogs, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.what_if_words import BOOK_TITLES, change_text
 from runs_analytics.ui.words import DIMENSION_TITLES, escaped, value_title
@@ -41,8 +41,6 @@ ABOUT: Final = {
     "draft": "A whole other price list, put to every run of the period.",
 }
 _DRAFT: Final = "what_if_draft"
-_PROBLEM: Final = "what_if_problem"
-_DONE: Final = "what_if_done"
 _PASTED: Final = "pasted"
 
 
@@ -98,7 +96,6 @@ def place(view: View, plans: Mapping[str, str]) -> None:
                 args=(draft, number),
             )
         if st.button("Add a change", icon=":material/add:", type="primary"):
-            st.session_state.pop(_PROBLEM, None)
             _add(view, plans)
         if draft.changes:
             st.button("Start over", type="tertiary", on_click=keep, args=(Draft(draft.account),))
@@ -110,14 +107,10 @@ def _take_away(draft: Draft, number: int) -> None:
 
 @st.dialog("Add a change", width="medium")
 def _add(view: View, plans: Mapping[str, str]) -> None:
-    if st.session_state.pop(_DONE, None):
-        st.rerun()
     kind = st.selectbox("What would have been otherwise", list(KINDS), format_func=KINDS.__getitem__)
     st.caption(ABOUT[kind])
     body = {"kind": kind} | _asked(view, kind, plans)
-    st.button("Add it", type="primary", on_click=_send, args=(view, body))
-    if problem := st.session_state.pop(_PROBLEM, None):
-        parts.problem(problem)
+    dialogs.button("Add it", lambda: _send(view, body))
 
 
 def _asked(view: View, kind: str, plans: Mapping[str, str]) -> dict[str, Any]:
@@ -210,16 +203,11 @@ def _prices(view: View) -> dict[str, Any]:
 
 def _send(view: View, body: dict[str, Any]) -> None:
     draft = present(view)
-    try:
-        if body["kind"] == "draft" and isinstance(body["version"], str):
-            body = body | {"version": _parsed(body["version"])}
-        changes = (*draft.changes, change_of(body))
-        Scenario("What-if", (), changes)  # refuses two plans, and too many changes
-        keep(replace(draft, changes=changes))
-    except RunsError as problem:
-        st.session_state[_PROBLEM] = problem
-        return
-    st.session_state[_DONE] = True
+    if body["kind"] == "draft" and isinstance(body["version"], str):
+        body = body | {"version": _parsed(body["version"])}
+    changes = (*draft.changes, change_of(body))
+    Scenario("What-if", (), changes)  # refuses two plans, and too many changes
+    keep(replace(draft, changes=changes))
 
 
 def _parsed(text: str) -> object:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ from runs_analytics.control.writer import Connection
 from runs_analytics.errors import RunsError
 from runs_analytics.money.scenarios import Scenario, query_of
 from runs_analytics.roles import may
-from runs_analytics.ui import address, parts, what_if_draft, what_if_parts
+from runs_analytics.ui import address, dialogs, parts, what_if_draft, what_if_parts
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.tables import ShownTable
@@ -23,7 +23,6 @@ from runs_analytics.ui.words import escaped
 
 MOST_COMPARED: Final = 6
 _PROBLEM: Final = "what_if_save_problem"
-_DONE: Final = "what_if_save_done"
 
 
 def kept(view: View) -> tuple[SavedScenario, ...]:
@@ -37,45 +36,34 @@ def save_button(view: View) -> None:
     if not may(view.ask.scope, "credits.manage") or not what_if_draft.present(view).changes:
         return
     if st.button("Save", icon=":material/bookmark:"):
-        st.session_state.pop(_PROBLEM, None)
         _save(view)
 
 
 @st.dialog("Save this scenario")
 def _save(view: View) -> None:
-    if st.session_state.pop(_DONE, None):
-        st.rerun()
     draft = what_if_draft.present(view)
     name = st.text_input("Name", draft.name, key="what_if_name", placeholder="Cheaper model for drafts")
     st.caption("With its changes, filters and period; a period such as 30 days moves on with time.")
     scenario = replace(what_if_draft.scenario(view), query=query_of(view.selection))
-    with st.container(horizontal=True):
-        if draft.saved_id:
-            st.button(
-                "Save changes", type="primary", on_click=_put, args=(view, draft.saved_id, name, scenario)
-            )
-        st.button(
-            "Save as a new one" if draft.saved_id else "Save it",
-            type="secondary" if draft.saved_id else "primary",
-            on_click=_put,
-            args=(view, "", name, scenario),
-        )
-    if problem := st.session_state.pop(_PROBLEM, None):
-        parts.problem(problem)
+    if draft.saved_id:
+        dialogs.button("Save changes", lambda: _put(view, draft.saved_id, name, scenario))
+        dialogs.button("Save as a new one", lambda: _put(view, "", name, scenario), kind="secondary")
+    else:
+        dialogs.button("Save it", lambda: _put(view, "", name, scenario))
 
 
 def _put(view: View, saved_id: str, name: str, scenario: Scenario) -> None:
+    given = Scenario.from_json(scenario.to_json() | {"name": name.strip()})
     now = view.session.stores.clock()
 
     def act(connection: Connection) -> SavedScenario:
-        given = Scenario.from_json(scenario.to_json() | {"name": name.strip()})
         if saved_id:
             return scenarios.change_scenario(connection, view.ask.scope, saved_id, given, now=now)
         return scenarios.add_scenario(connection, view.ask.scope, given, now=now)
 
-    if (made := _written(view, act)) is not None:
-        draft = what_if_draft.present(view)
-        what_if_draft.keep(replace(draft, saved_id=made.id, name=made.scenario.name))
+    made = view.session.stores.control.write(act)
+    draft = what_if_draft.present(view)
+    what_if_draft.keep(replace(draft, saved_id=made.id, name=made.scenario.name))
 
 
 def place(view: View, plans: Mapping[str, str]) -> list[ShownTable]:
@@ -149,25 +137,13 @@ def _open(view: View, one: SavedScenario) -> None:
 
 
 def _delete(view: View, one: SavedScenario) -> None:
-    now = view.session.stores.clock()
-
-    def act(connection: Connection) -> SavedScenario:
-        scenarios.delete_scenario(connection, view.ask.scope, one.id, now=now)
-        return one
-
-    if _written(view, act) is not None:
-        st.session_state.pop(_DONE, None)
-        draft = what_if_draft.present(view)
-        if draft.saved_id == one.id:
-            what_if_draft.keep(replace(draft, saved_id=""))
-
-
-def _written(view: View, act: Callable[[Connection], SavedScenario]) -> SavedScenario | None:
-    """What an act kept; None where it was refused, with the problem kept for the next draw."""
+    stores = view.session.stores
+    now = stores.clock()
     try:
-        made: Any = view.session.stores.control.write(act)
+        stores.control.write(lambda c: scenarios.delete_scenario(c, view.ask.scope, one.id, now=now))
     except RunsError as problem:
         st.session_state[_PROBLEM] = problem
-        return None
-    st.session_state[_DONE] = True
-    return made  # type: ignore[no-any-return]
+        return
+    draft = what_if_draft.present(view)
+    if draft.saved_id == one.id:
+        what_if_draft.keep(replace(draft, saved_id=""))
