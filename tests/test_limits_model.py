@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-import tempfile
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from control_fixtures import ACME
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.admission import Asked, decide
@@ -24,7 +30,10 @@ from runs_analytics.control.settlement import UsedRun, settle_runs
 from runs_analytics.control.store import ControlStore
 from runs_analytics.money.limits import LIMIT_DIMENSIONS, LIMIT_MEASURES, Amounts, Limit, Values
 from runs_analytics.money.periods import WINDOWS, period_around
+from runs_analytics.scope import Scope
 from runs_analytics.vocabulary import NANO, NONE
+
+pytest_plugins = ("control_fixtures",)
 
 MACHINES = int(os.environ.get("RUNS_TEST_LIMITS", "40"))
 STEPS = 60
@@ -101,20 +110,20 @@ amounts = st.tuples(
 class LimitsMachine(RuleBasedStateMachine):
     """Acts on a real store and on the model alike, while the clock goes on over month ends and DST."""
 
-    @initialize(zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]))
-    def open(self, zone: str) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="runs-limits-")
-        self.store = ControlStore.open(Path(self.folder.name) / "data")
+    examples = itertools.count()
+
+    def __init__(self, store: ControlStore) -> None:
+        super().__init__()
+        self.store, self.scope = store, Scope(f"m{next(self.examples)}", "test")
         self.now = datetime(2026, 3, 28, 20, tzinfo=UTC)
-        self.store.write(lambda c: create_account(c, ACME, zone=zone, now=self.now))
-        self.model = Model(ZoneInfo(zone))
         self.asked: dict[int, Asked] = {}
         self.over: set[int] = set()
         self.late: set[str] = set()
 
-    def teardown(self) -> None:
-        self.store.close()
-        self.folder.cleanup()
+    @initialize(zone=st.sampled_from(["Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata"]))
+    def open(self, zone: str) -> None:
+        self.store.write(lambda c: create_account(c, self.scope, zone=zone, now=self.now))
+        self.model = Model(ZoneInfo(zone))
 
     @property
     def day(self) -> date:
@@ -144,7 +153,7 @@ class LimitsMachine(RuleBasedStateMachine):
         if len(self.model.limits) == AT_ONCE and limit_id not in self.model.limits:
             return
         limit = Limit(limit_id, dimension, value, window, measure, amount_nano, is_hard)
-        self.store.write(lambda c: set_limit(c, ACME, limit, now=self.now))
+        self.store.write(lambda c: set_limit(c, self.scope, limit, now=self.now))
         self.model.limits[limit_id] = limit
         if self.model.settled or self.model.holds:
             self.late.add(limit_id)
@@ -153,7 +162,7 @@ class LimitsMachine(RuleBasedStateMachine):
     def remove(self, place: int) -> None:
         if place < len(self.model.limits):
             limit_id = list(self.model.limits)[place]
-            self.store.write(lambda c: remove_limit(c, ACME, limit_id, now=self.now))
+            self.store.write(lambda c: remove_limit(c, self.scope, limit_id, now=self.now))
             del self.model.limits[limit_id]
 
     @rule(values=names, wanted=amounts, count=st.integers(1, 4), ttl_m=st.sampled_from([1, 30, 1440]))
@@ -168,9 +177,9 @@ class LimitsMachine(RuleBasedStateMachine):
                 held = of(values), self.day, one.amounts, self.now + one.ttl
                 self.model.holds[first + place] = held
             expected.append("open" if may else "refused")
-        answers = self.store.write(lambda c: decide(c, ACME, batch))
+        answers = self.store.write(lambda c: decide(c, self.scope, batch))
         assert [a.state for a, _ in answers if isinstance(a, Authorization)] == expected
-        again = self.store.write(lambda c: decide(c, ACME, batch))
+        again = self.store.write(lambda c: decide(c, self.scope, batch))
         assert [a.state for a, _ in again if isinstance(a, Authorization)] == expected
         assert not any(is_new for _, is_new in again)
 
@@ -211,7 +220,7 @@ class LimitsMachine(RuleBasedStateMachine):
         run = UsedRun(
             (place, place), f"r{place}", NONE, started_at, *said, "chat", NONE, used[0], used[1], seq=place
         )
-        self.store.write(lambda c: settle_runs(c, ACME, [run], now=self.now))
+        self.store.write(lambda c: settle_runs(c, self.scope, [run], now=self.now))
         day = started_at.astimezone(self.model.zone).date()
         self.model.settle(place, of(said), day, run.amounts)
 
@@ -219,19 +228,19 @@ class LimitsMachine(RuleBasedStateMachine):
     def cancel(self, place: int) -> None:
         self.model.free_expired(self.now)
         if place in self.model.holds:
-            self.store.write(lambda c: cancel(c, ACME, [((place, place), "x")], now=self.now)[0].state)
+            self.store.write(lambda c: cancel(c, self.scope, [((place, place), "x")], now=self.now)[0].state)
             del self.model.holds[place]
 
     @invariant()
     def agrees(self) -> None:
-        if not hasattr(self, "store"):
+        if not hasattr(self, "model"):
             return
         self.model.free_expired(self.now)
-        self.store.write(lambda c: expire_holds(c, ACME, now=self.now))
+        self.store.write(lambda c: expire_holds(c, self.scope, now=self.now))
         with self.store.read() as connection:
-            check_holds(connection, ACME)
-            check_overruns(connection, ACME)
-            statuses = limit_statuses(connection, ACME, now=self.now)
+            check_holds(connection, self.scope)
+            check_overruns(connection, self.scope)
+            statuses = limit_statuses(connection, self.scope, now=self.now)
         for status in statuses:
             self.check(status)
 
@@ -243,10 +252,18 @@ class LimitsMachine(RuleBasedStateMachine):
             assert settled - overrun + held <= status.limit.amount_nano
 
 
-LimitsMachine.TestCase.settings = settings(
-    max_examples=MACHINES,
-    stateful_step_count=STEPS,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-TestLimits = LimitsMachine.TestCase
+@pytest.mark.parametrize(("database", "machines"), [("", MACHINES), ("postgresql", max(MACHINES // 10, 1))])
+def test_limits_agree_with_the_model(
+    request: pytest.FixtureRequest, tmp_path: Path, database: str, machines: int
+) -> None:
+    address = request.getfixturevalue("postgres_url") if database else ""
+    with ControlStore.open(tmp_path / "data", address) as store:
+        run_state_machine_as_test(
+            lambda: LimitsMachine(store),
+            settings=settings(
+                max_examples=machines,
+                stateful_step_count=STEPS,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
