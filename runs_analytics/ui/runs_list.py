@@ -179,14 +179,13 @@ def _newer_note(view: View, listing: Listing) -> None:
 
 
 def _pagination(listing: Listing) -> None:
-    key = f"history_page_{listing.digest}"
-    st.session_state[key] = listing.page
+    # Under a key of its own each page starts from its own number, however it was come to.
+    key = f"history_page_{listing.digest}_{listing.page}"
 
     def turned() -> None:
-        if st.session_state[key] != listing.page:
-            address.write({"page": [f"{st.session_state[key]}-{listing.digest}"]})
+        address.write({"page": [f"{st.session_state[key]}-{listing.digest}"]})
 
-    st.pagination(listing.pages, key=key, on_change=turned)
+    st.pagination(listing.pages, default=listing.page, key=key, on_change=turned)
 
 
 def _page(digest: str) -> int:
