@@ -289,6 +289,20 @@ def save(page: Page, name: str, *, is_new: bool = False) -> None:
     expect(form).to_be_hidden(timeout=WAIT_MS)
 
 
+def test_a_day_of_the_calendar_opens_its_runs_and_back_shows_the_calendar(site: Site, page: Page) -> None:
+    page.goto(site.address("patterns", part="calendar", service="LLM"))
+    settle(page)
+    address = page.url
+    page.locator('path[aria-label^="Sat 22 Aug 2026"]').click(force=True)
+    expect(page.get_by_role("heading", name="Run history")).to_be_visible()
+    assert "from=2026-08-22&to=2026-08-22" in page.url
+    page.go_back()
+    expect(page.get_by_role("heading", name="Patterns")).to_be_visible()
+    settle(page)
+    assert page.url == address
+    expect(page.get_by_text("Most on", exact=False).first).to_be_visible()
+
+
 def test_a_mark_leads_to_its_anomaly_and_a_verdict_on_it_is_kept(
     site: Site, page: Page, chromium: Browser, signed_in: StorageState
 ) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from urllib.parse import parse_qs
 
+import polars as pl
 import pytest
 from page_fixtures import charted, open_page, served, texts
 from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
+from runs_analytics.analytics.patterns import peak_hours
+from runs_analytics.charts.series import bucket_text
 from runs_analytics.selection import Selection
+from runs_analytics.ui import format as fmt
+from runs_analytics.ui import patterns_peaks
+from runs_analytics.ui.measures import measures
 
 AUTUMN = {"from_": "2026-09-01", "to": "2026-11-15"}
 SELECTED = Selection(date(2026, 9, 1), date(2026, 11, 15), "Europe/Berlin")
@@ -45,6 +51,25 @@ def test_the_calendar_and_the_comparison_are_made_of_sums_and_levels(ask: Ask, m
 def test_without_an_earlier_period_the_comparison_says_what_to_do(ask: Ask) -> None:
     app = open_page("patterns", part="compared", compare="none", **AUTUMN)
     assert "no earlier period" in app.info[0].value
+
+
+def test_peak_hours_are_named_and_listed(ask: Ask) -> None:
+    app = open_page("patterns", measure="credits", **AUTUMN)
+    found = peak_hours(ask, SELECTED, "credits")
+    first = found.row(0, named=True)
+    said = texts(app).replace("\\", "")
+    start = f"Peak hour {bucket_text(first['bucket'], 'hour')}** with {fmt.credits(first['amount'])} credits"
+    assert f"**{start}, {first['share'] * 100:.1f} % of all; then" in said
+    assert app.dataframe[-1].value["value"].to_list() == [bucket_text(at, "hour") for at in found["bucket"]]
+
+
+def test_a_level_has_no_share_and_no_peak_no_words() -> None:
+    hour = datetime(2026, 11, 3, 14)  # noqa: DTZ001 - the zone's clock
+    found = pl.DataFrame({"bucket": [hour], "amount": [0.25], "share": [None], "runs": [40]})
+    rate = measures("USD")["error_rate"]
+    said = patterns_peaks.sentence(found, rate).replace("\\", "")
+    assert said == "**Highest single hour Tue 3 Nov 2026, 14:00–15:00** with 25.0 %."
+    assert patterns_peaks.sentence(found.clear(), rate) == ""
 
 
 def test_each_day_leads_to_its_runs_under_the_same_filters(ask: Ask) -> None:

@@ -15,7 +15,7 @@ from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
 from runs_analytics.exports.document import Column
-from runs_analytics.ui import controls, parts, tables
+from runs_analytics.ui import controls, parts, patterns_peaks, tables
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
@@ -60,7 +60,10 @@ def place(view: View) -> Shown:
     shown = measure(view)
     with st.skeleton(height=HEATMAP_PX):
         found = week(view, shown)
-    st.markdown(sentence(view, found))
+    peaks = patterns_peaks.peaks(view, found.name)
+    st.markdown(
+        "  \n".join(text for text in (sentence(view, found), patterns_peaks.sentence(peaks, shown)) if text)
+    )
     made = cards(view, found)
     parts.cards(made)
     with st.container(border=True):
@@ -68,7 +71,12 @@ def place(view: View) -> Shown:
         heatmap(view, found)
         cells = cells_table(view, found)
         tables.switch(cells, "patterns_cells", view.ask.currency)
-    return Shown(made, (cells,))
+    listed = patterns_peaks.table(peaks, shown)
+    if listed.frame.height:
+        with st.container(border=True):
+            parts.title_row(listed.title, note="single hours of this period")
+            listed.show("patterns_peaks", currency=view.ask.currency)
+    return Shown(made, (cells, listed))
 
 
 def measure(view: View) -> Measure:
