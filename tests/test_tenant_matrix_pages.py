@@ -74,6 +74,7 @@ NAMING: dict[str, Callable[[Tenant], str]] = {
     "version": lambda t: str(CALLS["get_price_version"](t).path["version"]),
     "who": lambda t: f"person:owner@{t.name}.example",
     "find": lambda t: f"limit-ana-{t.name}",
+    "event": lambda t: str(CALLS["get_anomaly"](t).path["anomaly_id"]),
 }
 """Names of addresses that name something, with what each account has there."""
 
