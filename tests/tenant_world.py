@@ -126,9 +126,10 @@ class World:
         doors = [Middleware(Door, stores=stores)]
         self._app = ApiFirst(express, Starlette(routes=self.beside, middleware=doors))
         self._runner = asyncio.Runner()
-        self._watch = sqlite3.connect(stores.settings.data_dir / "control.db")
         self._seen: dict[str, tuple[int, dict[str, list[Any]]]] = {}
         """Rows by account, with the version of the database in which they were read."""
+        is_file = not stores.settings.control_url
+        self._watch = sqlite3.connect(stores.settings.data_dir / "control.db") if is_file else None
         self.tenants = {name: Tenant(self, name) for name in NAMES}
         for tenant in self.tenants.values():
             _fill(tenant)
@@ -139,7 +140,8 @@ class World:
     def close(self) -> None:
         """End the loop of the requests."""
         self._runner.close()
-        self._watch.close()
+        if self._watch:
+            self._watch.close()
 
     def send(self, method: str, path: str, credential: str, **options: Any) -> httpx.Response:
         """One request below `/api`, or to the path after `//`."""
@@ -162,8 +164,9 @@ class World:
 
     def stored(self, tenant: Tenant) -> dict[str, list[Any]]:
         """Every row of the control store that belongs to an account, read anew once anything was committed."""
-        (version,) = self._watch.execute("PRAGMA data_version").fetchone()
-        if tenant.name not in self._seen or self._seen[tenant.name][0] != version:
+        # PostgreSQL has no such number, so that there every look reads anew.
+        (version,) = self._watch.execute("PRAGMA data_version").fetchone() if self._watch else (-1,)
+        if version < 0 or tenant.name not in self._seen or self._seen[tenant.name][0] != version:
             with self.stores.control.read() as connection:
                 self._seen[tenant.name] = version, rows_of(connection, tenant)
         return self._seen[tenant.name][1]
@@ -177,9 +180,10 @@ def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[Any]]:
         owner = next((name for name in ("account", "account_number") if name in table.c), None)
         if owner is not None:
             # As they are stored: to read them as the product does would take most of a test's time.
+            mark = "?" if connection.dialect.name == "sqlite" else "%s"
+            rows = f"SELECT * FROM {table.name} WHERE {owner} = {mark}"
             is_of = (tenant.name if owner == "account" else number,)
-            rows = connection.exec_driver_sql(f"SELECT * FROM {table.name} WHERE {owner} = ?", is_of)
-            found[table.name] = list(rows.all())
+            found[table.name] = list(connection.exec_driver_sql(rows, is_of).all())
     return found
 
 
@@ -202,9 +206,9 @@ class _People(Keyring):
 
 
 @contextmanager
-def open_world(folder: Path) -> Iterator[World]:
+def open_world(folder: Path, control_url: str = "") -> Iterator[World]:
     """Both accounts, in stores of their own."""
-    with Stores.open(Settings(folder), lambda: NOW) as stores:
+    with Stores.open(Settings(folder, control_url=control_url), lambda: NOW) as stores:
         world = World(stores)
         try:
             yield world

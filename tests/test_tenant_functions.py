@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from control_fixtures import new_database
 from tenant_calls import CALLS, unlike
 from tenant_world import NAMES, Tenant, World, open_world, prices, rows_of
 from warehouse_fixtures import NOW
@@ -45,6 +46,8 @@ from runs_analytics.roles import PERSON_ROLES, PersonRole
 from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.vocabulary import NANO
+
+pytest_plugins = ("control_fixtures",)
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
@@ -153,9 +156,11 @@ class _Undo(Exception):
     """Carries what an act answered out of its transaction, which then never happened."""
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("tenants")) as world:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    is_file = request.param == "sqlite"
+    url = "" if is_file else new_database(request.getfixturevalue("postgres_server"))
+    with open_world(tmp_path_factory.mktemp("tenants"), url) as world:
         for tenant in world.tenants.values():
             _add_what_pages_name(world, tenant)
         yield world
