@@ -1,10 +1,9 @@
 """`python -m benchmarks.planted --seed S`: how many planted events a detector finds, and whose they are.
 
 1,000 spikes, drops, level shifts, slow leaks and dead hours, of random kind, size, place and dimension value, in usage
-series made of public ones (`benchmarks.planting`). Each account's whole series is judged by `episodes.watch`, the code
-behind the pages (`--detector candidate`: by the one that may follow it), and each episode's cause is ranked by
-`causes.rank` from what was expected of each value. Every episode that is not the first of an event counts against
-precision. Events below three residual spreads are told apart.
+series made of public ones (`benchmarks.planting`). Each account's whole series and those of its values are watched and
+made events by the code behind the pages (`events.events_in`). Every event told that is not the first of a planted one
+counts against precision. Events below three residual spreads are told apart.
 """
 
 from __future__ import annotations
@@ -12,23 +11,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import numpy as np
-import polars as pl
 
 from benchmarks.planting import GRAINS, KINDS, Account, Event, accounts, series_of
 from benchmarks.report import Figure, figures_table
-from runs_analytics.analytics.anomalies import candidate
-from runs_analytics.analytics.anomalies import episodes as product
-from runs_analytics.analytics.anomalies.causes import rank
-from runs_analytics.analytics.anomalies.episodes import Episode, Watched
+from runs_analytics.analytics.anomalies.events import Event as ToldEvent
+from runs_analytics.analytics.anomalies.events import events_in
+from runs_analytics.analytics.anomalies.seen import Seen
+from runs_analytics.analytics.anomalies.segments import Looked, Segment, Series
 
-Watch = Callable[..., Watched]
-DETECTORS: Final = {"product": product.watch, "candidate": candidate.watch}
+FIRST: Final = datetime(2026, 1, 5)  # noqa: DTZ001 - the zone's clock
 LEAST_SIZE: Final = 3.0
 EVENTS: Final = 1000
 
@@ -45,7 +43,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """All events, and by grain the episodes that are none of them or told one again."""
+    """All events, and by grain the told ones that are none of them or told one again."""
 
     events: tuple[Outcome, ...]
     false: tuple[str, ...]
@@ -61,68 +59,75 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--as-published", action="store_true", help="leave the public series' own events in, counted as false"
     )
-    parser.add_argument("--detector", choices=list(DETECTORS), default="product")
     given = parser.parse_args(arguments)
     if not given.data.is_dir():
         raise SystemExit(f"There is no folder {given.data}; name one with --data.")
     for seed in given.seed:
-        found = outcomes(
-            given.data, seed, given.events, DETECTORS[given.detector], clean=not given.as_published
-        )
+        found = outcomes(given.data, seed, given.events, clean=not given.as_published)
         print(f"seed {seed}\n{figures_table(figures(found))}\n\n{table(found)}")
     return 0
 
 
-def outcomes(data: Path, seed: int, events: int, watch: Watch, *, clean: bool = True) -> Outcomes:
+def outcomes(data: Path, seed: int, events: int, *, clean: bool = True) -> Outcomes:
     """Judge accounts with so many events, half of them in each grain."""
     rng = np.random.default_rng(seed)
     judged: list[Outcome] = []
     false: list[str] = []
     for grain in GRAINS:
         for account in accounts(grain, series_of(grain, data), events // len(GRAINS), rng, clean=clean):
-            told, extra = judge(account, watch)
+            told, extra = judge(account)
             judged += told
             false += [grain.name] * extra
     return Outcomes(tuple(judged), tuple(false))
 
 
-def judge(account: Account, watch: Watch) -> tuple[list[Outcome], int]:
-    """The outcome of each event of an account, and the number of episodes that are no event's first."""
-    episodes = watch(account.whole, seasons=account.grain.seasons).episodes
+def judge(account: Account) -> tuple[list[Outcome], int]:
+    """The outcome of each event of an account, and the number of told events that are no planted one's first."""
+    told = events_in([Looked(series, series.watched()) for series in _series(account)])
     found: list[Outcome] = []
     used: set[int] = set()
     for event in account.events:
-        theirs = [
-            place
-            for place, episode in enumerate(episodes)
-            if place not in used and _matches(event, episode, account.grain.seasons[0])
-        ]
-        named = False
-        if theirs:
-            used.add(theirs[0])
-            named = _is_named(account, event, episodes[theirs[0]], watch)
-        found.append(Outcome(account.grain.name, event, bool(theirs), named))
-    return found, len(episodes) - len(used)
+        theirs = next(
+            (
+                place
+                for place, one in enumerate(told)
+                if place not in used and _matches(event, one.lead, account.grain.seasons[0])
+            ),
+            None,
+        )
+        if theirs is not None:
+            used.add(theirs)
+        is_named = theirs is not None and _is_named(account, event, told[theirs])
+        found.append(Outcome(account.grain.name, event, theirs is not None, is_named))
+    return found, len(told) - len(used)
 
 
-def _matches(event: Event, episode: Episode, slack: int) -> bool:
+def _series(account: Account) -> Iterator[Series]:
+    """The series that the product watches of such an account: the whole, and each value of each dimension."""
+    segments = [(Segment(), account.whole)]
+    segments += [(Segment(dimension, value), series) for dimension, value, series in account.parts()]
+    for segment, values in segments:
+        yield Series(segment, "credits", account.grain.name, FIRST, values.tobytes(), b"")
+
+
+def _matches(event: Event, told: Seen, slack: int) -> bool:
     """Whether an episode tells an event: it shares steps with it and goes the same way."""
-    is_up = episode.kind in ("spike", "rise", "leak")
     lasts = event.kind in ("level shift", "slow leak")
     stop = event.stop + (slack if lasts else 0)
-    return is_up == (event.direction > 0) and episode.first_step < stop and episode.stop_step > event.start
+    is_up = told.direction == "up"
+    return (
+        is_up == (event.direction > 0)
+        and told.episode.first_step < stop
+        and told.episode.stop_step > event.start
+    )
 
 
-def _is_named(account: Account, event: Event, episode: Episode, watch: Watch) -> bool:
-    steps = slice(episode.first_step, episode.stop_step)
-    rows = []
-    for dimension, value, series in account.parts():
-        expected = watch(series, seasons=account.grain.seasons).expected
-        rows.append(
-            (dimension, value, float(series[steps].sum()), float(np.nan_to_num(expected[steps]).sum()))
-        )
-    causes = rank(pl.DataFrame(rows, schema=["dimension", "value", "actual", "expected"], orient="row"))
-    return bool(causes) and account.same_runs(event, causes[0].dimension, causes[0].value)
+def _is_named(account: Account, event: Event, told: ToldEvent) -> bool:
+    """Whether the segment that leads is the value that it happened to, or drives what the whole shows."""
+    segment = told.lead.segment
+    if segment == Segment() and told.cause:
+        return account.same_runs(event, told.cause.dimension, told.cause.value)
+    return segment != Segment() and account.same_runs(event, str(segment.dimension), segment.value)
 
 
 def figures(found: Outcomes) -> list[Figure]:
@@ -157,7 +162,7 @@ def table(found: Outcomes) -> str:
                 f"{_share([each for each in hit if each.named], hit):>6} {len(small):6} "
                 f"{_share([each for each in small if each.found], small):>7}"
             )
-        lines.append(f"{grain.name:6} false episodes: {found.false.count(grain.name)}")
+        lines.append(f"{grain.name:6} false events: {found.false.count(grain.name)}")
     return "\n".join(lines)
 
 

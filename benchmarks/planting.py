@@ -36,7 +36,7 @@ SMALLEST, LARGEST = 1.0, 15.0
 class Grain:
     """Series of one step length: where they are, their seasons, and how long events last there (steps)."""
 
-    name: str
+    name: Literal["hour", "day"]
     files: tuple[str, ...]
     seasons: tuple[int, ...]
     first_event: int

@@ -13,7 +13,8 @@ import pytest
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history, questions
 from runs_analytics.analytics.anomalies.episodes import Episode, Kind
-from runs_analytics.analytics.anomalies.events import Seen, one_event_each
+from runs_analytics.analytics.anomalies.events import one_event_each
+from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import Segment, Series
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.control.accounts import create_account
@@ -197,7 +198,7 @@ def test_two_values_of_one_dimension_are_two_events_unless_the_whole_shows_both(
     red, blue = (seen(3, 4, dimension="team", value=name, severity=9) for name in ("red", "blue"))
     assert len(one_event_each([red, blue])) == 2
     (event,) = one_event_each([red, blue, seen(3, 4, severity=6, extra=300)])
-    assert event[0].segment == Segment()
+    assert event.lead.segment == Segment()
 
 
 def test_a_rate_of_few_runs_is_no_event() -> None:

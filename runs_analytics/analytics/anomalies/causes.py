@@ -1,9 +1,9 @@
 """Which part of the usage an anomaly comes from.
 
-A value explains an anomaly when its own change makes up that of the whole (explanatory power: Bhagwan and others,
-*Adtributor: revenue debugging in advertising systems*, 2014) and the other values of its dimension did not move. Where
-several dimensions do so for the same runs, the value that changed most against what it usually is comes first: what
-happened to a part of a project is no news about the project.
+A value explains an anomaly as far as its own change is unlike chance (the likelihood ratio of counts: Kulldorff, *A
+spatial scan statistic*, 1997) and those of the other values of its dimension are like it. So the part that changed
+comes before a whole that holds it and before the parts that each have some of it, and a large part before a small one
+that changed as much.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ LEAST_SHARE: Final = 0.3
 
 LEAST_TOLD: Final = 0.1
 MOST_TOLD: Final = 5
-CHANGE_COUNTS: Final = 1.5
-"""What a value's own relative change counts beside its share of the whole's change."""
-
-OTHERS_COUNT: Final = 0.8
+OTHERS_COUNT: Final = 0.5
 """What the changes of the other values of its dimension take away."""
+
+_LEAST_PART: Final = 0.005
+"""Part of the whole that is added to all values, so that one that was never there is not endlessly unlike chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,23 +46,13 @@ def rank(parts: pl.DataFrame) -> tuple[Cause, ...]:
     """
     weight = pl.col("weights") if "weights" in parts.columns else pl.lit(1.0)
     moved = ((pl.col("actual") - pl.col("expected")) * weight).fill_nan(None).fill_null(0.0)
-    own = pl.max_horizontal(pl.col("actual").abs(), pl.col("expected").abs())
     scored = (
-        parts.with_columns(moved=moved)
-        .with_columns(
-            whole=pl.col("moved").sum().over("dimension"),
-            stirred=pl.col("moved").abs().sum().over("dimension"),
-        )
+        parts.with_columns(moved=moved, least=_LEAST_PART * pl.col("expected").abs().sum().over("dimension"))
+        .with_columns(whole=pl.col("moved").sum().over("dimension"), gain=_unlikeliness())
         .filter(pl.col("whole") != 0)
         .with_columns(
             share=pl.col("moved") / pl.col("whole"),
-            collateral=(pl.col("stirred") - pl.col("moved").abs()) / pl.col("whole").abs(),
-            change=(pl.col("actual") - pl.col("expected")).abs() / own,
-        )
-        .with_columns(
-            score=pl.min_horizontal(pl.col("share"), pl.lit(1.0))
-            - OTHERS_COUNT * pl.min_horizontal(pl.col("collateral"), pl.lit(1.0))
-            + CHANGE_COUNTS * pl.col("change")
+            score=(1 + OTHERS_COUNT) * pl.col("gain") - OTHERS_COUNT * pl.col("gain").sum().over("dimension"),
         )
         .filter(pl.col("share") >= LEAST_TOLD)
         .sort("score", "dimension", "value", descending=[True, False, False])
@@ -71,3 +61,12 @@ def rank(parts: pl.DataFrame) -> tuple[Cause, ...]:
         return ()
     told = scored.head(MOST_TOLD).select("dimension", "value", "actual", "expected", "share")
     return tuple(Cause(*row) for row in told.iter_rows())
+
+
+def _unlikeliness() -> pl.Expr:
+    """Logarithm of how much likelier each value's amount is by its own factor than by what was expected."""
+    actual, expected = (
+        pl.max_horizontal(pl.col(name), pl.lit(0.0)) + pl.max_horizontal(pl.col("least"), pl.lit(1e-12))
+        for name in ("actual", "expected")
+    )
+    return actual * (actual / expected).log() - (actual - expected)

@@ -1,27 +1,55 @@
 """Episodes: each event in a series told once, from its first unusual step to its last.
 
-Each step is held against what is usual there (`usual.py`). Sums of the differences over several lengths are each held
-against how far such sums strayed before, so that one step far off, some hours a little off and a slow leak over days
-are all seen, in noise of any kind.
+What returns with the season is known from the rounds before (`seasons.py`) and taken out: as a factor where values add
+up, as a difference where they are means or rates. What is left is followed step by step (`following.py`), on the
+scale of square roots, on which the chance of counts is everywhere alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from runs_analytics.analytics.anomalies.following import (
+    ACCEPT_ROUNDS,
+    ONE_OF_MANY,
+    ONE_SERIES,
+    Follower,
+    Span,
+)
 from runs_analytics.analytics.anomalies.scale import rooted, squared
-from runs_analytics.analytics.anomalies.usual import ACCEPT_ROUNDS, usual
+from runs_analytics.analytics.anomalies.seasons import seasons_of
+from runs_analytics.analytics.anomalies.trailing import before, trailing_mean, trailing_sum
 
 Floats = NDArray[np.float64]
+Scale = Literal["sum", "share", "mean"]
+"""What adds up; parts of 1; other means."""
+
 Kind = Literal["spike", "drop", "rise", "fall", "leak", "dead"]
 
-THRESHOLD: Final = 5.0
-"""An event: a sum of differences so many times its own spread."""
+JUDGED_ROUNDS: Final = 3
+"""Rounds of the shortest season before the first step that is judged."""
+
+SPARSE: Final = 0.5
+"""Where fewer steps than this part have usage, one usual run is no event, and no season is known."""
+
+BAND: Final = 3.0
+"""Half the width of the expected band, in spreads."""
+
+LEAST_SPREAD: Final = 0.025
+"""Part of the usual size that is within what is usual, however regular a series is."""
+
+SMALL: Final = 0.1
+"""Values below this part of the usual size differ little from zero."""
+
+_SIZE_ROUNDS: Final = 28
+_LEAST_FACTOR: Final = 0.05
+_NO_SEASON: Final = 7
+_MOST_BIAS: Final = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,182 +82,195 @@ class Watched:
     upper: Floats
     episodes: tuple[Episode, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Steps of one direction, as found."""
-
-    first: int
-    stop: int
-    sign: int
-    severity: float
+    def during(
+        self, other: Episode, first: int, stop: int, values: Floats, weights: Floats | None
+    ) -> Episode:
+        """What this series, of such values and weights, shows in the time of an episode of another one."""
+        steps = slice(max(first, 0), stop)
+        actual, expected = values[steps], self.expected[steps]
+        known = ~np.isnan(actual) & ~np.isnan(expected)
+        counted = known.astype(float)
+        if weights is not None:
+            counted = np.where(known, weights[steps], 0.0)
+            counted = counted / max(float(counted.sum()), 1e-12)
+        return replace(
+            other,
+            first_step=steps.start,
+            stop_step=stop,
+            peak_step=steps.start + int(np.argmax(np.abs(np.nan_to_num(actual - expected)))),
+            actual=float((np.nan_to_num(actual) * counted).sum()),
+            expected=float((np.nan_to_num(expected) * counted).sum()),
+        )
 
 
 def watch(
-    values: Floats, *, seasons: tuple[int, ...], weights: Floats | None = None, level: bool = False
+    values: Floats,
+    *,
+    seasons: tuple[int, ...],
+    scale: Scale = "sum",
+    weights: Floats | None = None,
+    lump: float = 0.0,
+    is_one_of_many: bool = False,
 ) -> Watched:
     """Judge each step of an evenly spaced series (steps,) by those before it.
 
     Args:
         values: one for each step, NaN where nothing is known.
         seasons: lengths in steps, shortest first.
-        weights: runs behind each value of a level; more of them make it more certain.
-        level: whether values are means or rates, which do not add up.
+        scale: what values are.
+        weights: runs behind each share or mean; more of them make it more certain.
+        lump: what sums come in: their variance by chance alone is so many times their mean (1: counts of runs).
+        is_one_of_many: whether it is one of many series that are watched, so that chance must be rarer.
     """
     values = np.asarray(values, dtype=float)
     if len(values) < 2:
         nothing = np.full(len(values), np.nan)
         return Watched(nothing, nothing, nothing, ())
-    eased = values if level else rooted(values)
-    judged = 2 * (seasons[0] if seasons else 7)
-    found = usual(eased, seasons)
-    spread = np.maximum(found.spread, _least_spread(eased))
-    differences = np.nan_to_num((eased - found.expected) / spread)
-    if weights is not None:
-        differences = differences * np.sqrt(_against_usual(np.asarray(weights, dtype=float)))
-    spans = _spans(differences, seasons[0] if seasons else 7, judged)
-    known = np.arange(len(values)) >= judged
-    back = (lambda scale: scale) if level else squared
-    expected, lower, upper = (
-        np.where(known, back(found.expected + width * spread), np.nan) for width in (0, -THRESHOLD, THRESHOLD)
+    runs = np.ones(len(values)) if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
+    season = seasons[0] if seasons else _NO_SEASON
+    judged_from = max(JUDGED_ROUNDS * season, *seasons, 1)
+    usual_runs = _usual_weights(runs) if weights is not None else runs
+    flat = _flat(values, seasons or (_NO_SEASON,), scale, lump, usual_runs)
+    sureness = ONE_OF_MANY if is_one_of_many else ONE_SERIES
+    follower = Follower(season, judged_from, sureness, is_rooted=scale == "sum")
+    certainty = np.sqrt(np.clip(runs / usual_runs, 0.01, 4)) if weights is not None else runs
+    follower.follow(flat.values, flat.factors, flat.least, flat.doubt, certainty)
+    middle, spread = np.array(follower.levels), np.array(follower.spreads)
+    steps = np.arange(len(values))
+    bands = tuple(
+        np.where(steps >= judged_from, flat.back(middle + width * spread, scale), np.nan)
+        for width in (0, -BAND, BAND)
     )
-    weighted = np.ones(len(values)) if weights is None else np.nan_to_num(np.asarray(weights, dtype=float))
-    lasting = ACCEPT_ROUNDS * (seasons[0] if seasons else 7)
+    expected, lower, upper = bands if scale == "mean" else _unbiased(bands, values, runs, season, scale)
+    distances = np.nan_to_num((flat.values - middle) / spread)
     told = [
-        _told(span, values, expected, differences, weighted, level=level, lasting=lasting) for span in spans
+        _told(each, values, expected, distances, runs, season, is_mean=scale != "sum")
+        for each in follower.spans
     ]
     return Watched(expected, lower, upper, tuple(told))
 
 
-def _least_spread(eased: Floats) -> Floats:
-    """Least spread at each step: a twentieth of the usual size, half of the usual size where most are zero."""
-    sizes = pl.Series(np.nan_to_num(np.abs(eased))).to_frame("size")
-    past = sizes.select(
-        mean=(pl.col("size").cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
-        share=((pl.col("size") > 0).cum_sum() / pl.int_range(1, pl.len() + 1)).shift(1).fill_null(0.0),
+@dataclass(frozen=True, slots=True)
+class _Flat:
+    """A series (steps,) without its seasons, on the scale on which chance is everywhere alike."""
+
+    values: Floats
+    parts: Floats
+    """What the seasons add; of sums they multiply instead."""
+
+    factors: Floats
+    least: Floats
+    doubt: Floats
+
+    def back(self, scaled: Floats, scale: Scale) -> Floats:
+        """Values of that scale (steps,) as those of the series."""
+        if scale == "sum":
+            return np.asarray(self.factors * squared(scaled))
+        whole = scaled + self.parts
+        return np.asarray(np.sin(np.clip(whole, 0, np.pi / 2)) ** 2 if scale == "share" else whole)
+
+
+def _flat(values: Floats, seasons: tuple[int, ...], scale: Scale, lump: float, usual_runs: Floats) -> _Flat:
+    if scale == "sum":
+        size, busy = _usual_size(values, seasons[0])
+        known = seasons_of(_eased(values, SMALL * size), seasons)
+        is_sparse = busy < SPARSE
+        factors = np.where(is_sparse, 1.0, np.maximum(np.exp(known.parts), _LEAST_FACTOR))
+        reach = np.sqrt(size / busy)
+        least = np.maximum(np.where(is_sparse, 1.0, LEAST_SPREAD) * reach, 0.5 * np.sqrt(lump / factors))
+        return _Flat(rooted(values / factors), known.parts, factors, least, known.doubt * reach / 2)
+    eased = np.arcsin(np.sqrt(np.clip(values, 0, 1))) if scale == "share" else values
+    size, _ = _usual_size(eased, seasons[0])
+    known = seasons_of(eased, seasons)
+    least = LEAST_SPREAD * size
+    if scale == "share":
+        # The spread of a share on this scale, whatever it is: Anscombe, 1948.
+        least = np.maximum(least, 0.5 / np.sqrt(usual_runs))
+    return _Flat(eased - known.parts, known.parts, np.ones(len(values)), least, known.doubt)
+
+
+def _unbiased(
+    bands: tuple[Floats, ...], values: Floats, weights: Floats, season: int, scale: Scale
+) -> tuple[Floats, Floats, Floats]:
+    """Expectation and its band, so that what was expected of the last weeks adds up to what there was.
+
+    What is level on the scale of square roots lies below the mean where values differ much. Values outside the band
+    count as its edge. Of sums the expectation grows by a part of it, of shares by an amount.
+    """
+    expected, lower, upper = bands
+    known = ~np.isnan(values * expected)
+    actual, guessed, weight = (
+        np.nan_to_num(before(trailing_sum(np.where(known, one, np.nan), _SIZE_ROUNDS * season, season)))
+        for one in (np.clip(values, lower, upper) * weights, expected * weights, weights)
     )
-    mean, share = past["mean"].to_numpy(), past["share"].to_numpy()
-    usual_size = mean / np.maximum(share, 1e-9)
-    return np.asarray(np.maximum(np.where(share < 0.5, 0.5, 0.05) * usual_size, 1e-9))
+    if scale == "share":
+        moved = (actual - guessed) / np.maximum(weight, 1e-9)
+    else:
+        is_known = (actual > 0) & (guessed > 0)
+        growth = np.where(is_known, actual / np.where(is_known, guessed, 1.0), 1.0)
+        moved = (np.clip(growth, 1 / _MOST_BIAS, _MOST_BIAS) - 1) * expected
+    return expected + moved, lower + moved, upper + moved
 
 
-def _against_usual(weights: Floats) -> Floats:
-    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1).to_numpy()
-    return np.asarray(np.clip(np.nan_to_num(weights / np.maximum(usual_weight, 1.0), nan=1.0), 0, 4))
+def _usual_size(values: Floats, season: int) -> tuple[Floats, Floats]:
+    """Mean size of the last weeks before each step (steps,), never zero, and the share of them that are not zero."""
+    sizes = np.abs(values)
+    is_busy = np.where(np.isnan(sizes), np.nan, (sizes != 0).astype(float))
+    mean, busy = (before(trailing_mean(one, _SIZE_ROUNDS * season, 1)) for one in (sizes, is_busy))
+    first = np.flatnonzero(~np.isnan(mean))[:1]
+    for past in (mean, busy):
+        past[np.isnan(past)] = past[first[0]] if len(first) else 0.0
+    return np.maximum(mean, 1e-9), np.maximum(busy, 1e-3)
 
 
-def _lengths(shortest: int) -> tuple[int, ...]:
-    return (1, max(2, shortest // 8), max(3, shortest // 3), shortest, 2 * shortest + shortest // 2)
+def _eased(values: Floats, small: Floats) -> Floats:
+    """Logarithms, straight around zero: what multiplies adds up, and nothing is endlessly far from zero."""
+    return np.asarray(np.arcsinh(values / (2 * small)) + np.log(small))
 
 
-def _spans(differences: Floats, shortest: int, judged: int) -> list[_Span]:
-    sums = np.concatenate([[0.0], np.cumsum(np.clip(differences, -12, 12))])
-    spreads = {length: _past_spread(sums, length, shortest) for length in _lengths(shortest)}
-    loudest = np.zeros(len(differences))
-    for length, spread in spreads.items():
-        moved = _moving(sums, length) / spread
-        loudest = np.where(np.abs(moved) > np.abs(loudest), moved, loudest)
-    spans: list[_Span] = []
-    free = judged
-    for step in np.flatnonzero(np.abs(loudest) >= THRESHOLD).tolist():
-        if step < free:
-            continue
-        span = _span_at(step, free, differences, sums, spreads, shortest)
-        if span is None:
-            continue
-        if spans and spans[-1].sign == span.sign and span.first - spans[-1].stop <= shortest // 4:
-            last = spans.pop()
-            span = _Span(last.first, span.stop, span.sign, max(last.severity, span.severity))
-        spans.append(span)
-        free = span.stop
-    return spans
-
-
-def _moving(sums: Floats, length: int) -> Floats:
-    """Sum of the last `length` differences at each step."""
-    return np.asarray(sums[1:] - sums[np.maximum(np.arange(len(sums) - 1) + 1 - length, 0)])
-
-
-def _past_spread(sums: Floats, length: int, shortest: int) -> Floats:
-    """How far sums of a length strayed in the steps before each: the middle or the outer part, whichever is wider."""
-    sizes = pl.Series(np.abs(_moving(sums, length)))
-    window = 28 * shortest
-    middle = sizes.rolling_quantile(0.5, window_size=window, min_samples=1).shift(1).fill_null(0.0)
-    outer = sizes.rolling_quantile(0.9, window_size=window, min_samples=1).shift(1).fill_null(0.0)
-    found = np.maximum(middle.to_numpy() * 1.4826, outer.to_numpy() / 1.645)
-    return np.asarray(np.maximum(found, 0.7 * np.sqrt(length)))
-
-
-def _span_at(
-    step: int,
-    free: int,
-    differences: Floats,
-    sums: Floats,
-    spreads: dict[int, Floats],
-    shortest: int,
-) -> _Span | None:
-    """The event that is loud at a step, of steps from `free` on."""
-    found = {
-        length: (sums[step + 1] - sums[max(free, step + 1 - length)]) / spread[step]
-        for length, spread in spreads.items()
-    }
-    length = max(found, key=lambda each: abs(found[each]))
-    severity = found[length]
-    if abs(severity) < THRESHOLD:
-        return None
-    sign = 1 if severity > 0 else -1
-    start = max(free, step + 1 - length)
-    run = sign * sums[start : step + 1]
-    first = start + int(np.argmin(run))
-    calm, last, at = max(2, shortest // 8), step, step + 1
-    while at < len(differences) and at - last <= calm:
-        if sign * differences[at] >= 1:
-            last = at
-        at += 1
-    peak = max(
-        (sign * (sums[place + 1] - sums[max(first, place + 1 - each)]) / spread[place], place)
-        for each, spread in spreads.items()
-        for place in range(step, last + 1)
-    )
-    return _Span(first, last + 1, sign, max(peak[0], abs(severity)))
+def _usual_weights(weights: Floats) -> Floats:
+    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1)
+    return np.asarray(np.maximum(usual_weight.fill_null(1.0).to_numpy(), 1.0))
 
 
 def _told(
-    span: _Span,
+    span: Span,
     values: Floats,
     expected: Floats,
-    differences: Floats,
-    weights: Floats,
+    distances: Floats,
+    runs: Floats,
+    season: int,
     *,
-    level: bool,
-    lasting: int,
+    is_mean: bool,
 ) -> Episode:
     steps = slice(span.first, span.stop)
-    actual, guess = values[steps], expected[steps]
+    actual, guess, part = (
+        values[steps],
+        expected[steps],
+        runs[steps] if is_mean else np.ones(span.stop - span.first),
+    )
     known = ~np.isnan(actual) & ~np.isnan(guess)
-    weighing = weights[steps][known] if level else np.ones(int(known.sum()))
-    share = weighing / max(float(weighing.sum()), 1e-12) if level else weighing
-    peak = span.first + int(np.argmax(span.sign * differences[steps]))
+    counted = np.where(known, part, 0.0) / (max(float(part[known].sum()), 1e-12) if is_mean else 1.0)
     return Episode(
         span.first,
         span.stop,
-        peak,
-        float((actual[known] * share).sum()),
-        float((guess[known] * share).sum()),
+        span.first + int(np.argmax(span.sign * distances[steps])),
+        float((np.nan_to_num(actual) * counted).sum()),
+        float((np.nan_to_num(guess) * counted).sum()),
         float(span.severity),
-        _kind(span, differences[steps], actual, guess, lasting),
+        _kind(span, distances[steps], actual[known], guess[known], season),
         span.stop >= len(values),
     )
 
 
-def _kind(span: _Span, differences: Floats, actual: Floats, expected: Floats, lasting: int) -> Kind:
-    """A change of at least `lasting` steps stays; it is a leak when it grew more than it jumped."""
-    if span.sign < 0 and np.nanmean(actual == 0) > 0.7 and np.nanmean(expected) > 0:
+def _kind(span: Span, distances: Floats, actual: Floats, expected: Floats, season: int) -> Kind:
+    """A change of some rounds of the season stays; it is a leak when it grew more than it jumped."""
+    if span.sign < 0 and len(actual) and np.mean(actual == 0) > 0.7 and expected.mean() > 0:
         return "dead"
-    if span.stop - span.first < lasting:
+    if span.stop - span.first < ACCEPT_ROUNDS * season:
         return "spike" if span.sign > 0 else "drop"
-    third = len(differences) // 3
-    early, late = span.sign * np.median(differences[:third]), span.sign * np.median(differences[-third:])
+    third = len(distances) // 3
+    early, late = np.median(distances[:third]), np.median(distances[-third:])
     if span.sign > 0 and early < late / 2:
         return "leak"
     return "rise" if span.sign > 0 else "fall"

@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Final, Literal
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
 
-import numpy as np
-
-from runs_analytics.analytics.anomalies.episodes import Episode, Kind
-from runs_analytics.analytics.anomalies.segments import Segment, Series
+from runs_analytics.analytics.anomalies.beside import Beside
+from runs_analytics.analytics.anomalies.causes import Cause
+from runs_analytics.analytics.anomalies.drivers import ROUNDS
+from runs_analytics.analytics.anomalies.seen import Seen
+from runs_analytics.analytics.anomalies.segments import STEP, Looked, Segment
 from runs_analytics.control.anomalies import FAMILIES
 
-Direction = Literal["up", "down"]
-LASTING: Final[tuple[Kind, ...]] = ("rise", "fall", "leak")
-"""Kinds that go on until they are what is usual; the others end by themselves."""
+KNOWN: Final = timedelta(weeks=4)
+"""How long a series must have been seen before an event to be known."""
 
-DOWNWARD: Final[tuple[Kind, ...]] = ("drop", "fall", "dead")
+PART_ALONE, NEW_PART_ALONE = 5.0, 25.0
+"""Strays from which a known part, and a new one, shows an event alone, however small it is."""
+
+NEW_WHOLE_ALONE: Final = 4.0
+"""Strays from which the whole selection does while it is new; a known whole always does."""
+
+NEW_WHOLE_WITH, NEW_PART_WITH = 3.6, 6.0
+"""Strays from which a new whole does beside a part, or a part beside a new whole."""
+
+PART_THAT_MOVES: Final = 4.0
+"""Strays from which a part does that moves the whole."""
+
+MOVED_MORE: Final = 1.1
+"""What drives the whole changed by so many times its factor."""
 
 _LEAST_SHARED: Final = 0.5
 """The part of both episodes that they share."""
 
+_TOUCHED: Final = 0.1
+"""The part of the shorter one that is enough where one explains the other."""
+
 _MAIN_SHARE: Final = 0.5
 """A value with less of the whole's excess than this is not the event, but a part of it."""
-
-LEAST_RUNS: Final = 50
-"""Runs that a level must have been seen in: a rate of fewer moves by chance."""
-
-_LEAST_RATE: Final = 0.01
-_CHANCE: Final = 5.0
-"""How many standard deviations of a draw of so many runs a rate must be off."""
 
 _SHORT: Final = timedelta(days=2)
 """An episode of hours is the same as that of the day around it."""
@@ -42,99 +50,162 @@ _STARTS_WITHIN: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """An episode in the series that showed it."""
+class Event:
+    """What one thing caused: the episode that shows it best, the others, and the value that drives it."""
 
-    series: Series
-    episode: Episode
-    place: int
-    """Of the series among all; the first ones are preferred where two are as severe."""
-
-    @property
-    def segment(self) -> Segment:
-        """Where it was seen."""
-        return self.series.segment
+    lead: Seen
+    also: tuple[Seen, ...] = ()
+    driver: Cause | None = None
+    """None where no value stands out among the watched ones."""
 
     @property
-    def start(self) -> datetime:
-        """Its first moment, on the zone's clock."""
-        return self.series.start_of(self.episode.first_step)
+    def cause(self) -> Cause | None:
+        """The driver, unless it changed no more than all there is, and so only moved with it."""
+        if self.driver is None or self.lead.segment != Segment():
+            return self.driver
+        own, whole = (one.actual / max(one.expected, 1e-9) for one in (self.driver, self.lead.episode))
+        moved_more = own > whole * MOVED_MORE if self.lead.direction == "up" else own * MOVED_MORE < whole
+        return self.driver if moved_more else None
 
     @property
-    def stop(self) -> datetime:
-        """The first moment after it."""
-        return self.series.start_of(self.episode.stop_step)
+    def all(self) -> tuple[Seen, ...]:
+        """Every episode of it."""
+        return (self.lead, *self.also)
 
     @property
-    def direction(self) -> Direction:
-        """Whether there was more or less than usual."""
-        return "down" if self.episode.kind in DOWNWARD else "up"
+    def segments(self) -> set[Segment]:
+        """Where it was seen, the whole left out."""
+        return {one.segment for one in self.all} - {Segment()}
 
     @property
-    def is_enough(self) -> bool:
-        """Whether it is more than chance: of a level, whether runs enough had it."""
-        if not self.series.weights:
-            return True
-        runs, share = self.runs, max(self.episode.expected, _LEAST_RATE)
-        if self.series.measure != "error_rate":
-            return runs >= LEAST_RUNS
-        return runs >= LEAST_RUNS and abs(self.extra) >= _CHANCE * math.sqrt(
-            runs * share * (1 - min(share, 0.99))
-        )
-
-    @property
-    def runs(self) -> float:
-        """Runs that had the level while it lasted; of sums none are counted."""
-        steps = slice(self.episode.first_step, self.episode.stop_step)
-        return float(np.frombuffer(self.series.weights)[steps].sum())
-
-    @property
-    def extra(self) -> float:
-        """How much more there was than usual; of levels, times the runs that have them."""
-        difference = self.episode.actual - self.episode.expected
-        if not self.series.weights:
-            return difference
-        return difference * self.runs
-
-    @property
-    def is_lasting(self) -> bool:
-        """Whether it is a change that stays."""
-        return self.episode.kind in LASTING
+    def whose(self) -> Segment:
+        """The driving segment."""
+        return Segment(self.driver.dimension, self.driver.value) if self.driver else self.lead.segment  # type: ignore[arg-type]
 
 
-def one_event_each(seen: Iterable[Seen]) -> tuple[tuple[Seen, ...], ...]:
-    """The episodes by the event that they belong to, the one that shows it best first.
+def events_in(looked: Sequence[Looked]) -> tuple[Event, ...]:
+    """The events of a selection.
 
-    From the most severe on, each takes those that it explains and that no earlier one has taken. Where it is a minor
-    part of what the whole selection shows, it is the whole that leads.
+    Args:
+        looked: every watched series of the selection; of two that show an event as well the earlier one is preferred.
     """
+    seen = (
+        Seen(one.series, episode, place)
+        for place, one in enumerate(looked)
+        for episode in one.watched.episodes
+    )
+    beside = Beside.of(looked)
+    return tuple(event for event in one_event_each(seen, looked) if _matters(event, beside))
+
+
+def one_event_each(seen: Iterable[Seen], looked: Sequence[Looked] = ()) -> tuple[Event, ...]:
+    """The episodes by the event that they belong to.
+
+    From the most severe on, each takes those of its time that its driver explains and that no earlier one has taken.
+    The driver leads. Where it is a minor part of what the whole selection shows, the whole does.
+    """
+    beside = Beside.of(looked)
     waiting = sorted(
         (one for one in seen if one.is_enough), key=lambda one: (-one.episode.severity, one.place, one.start)
     )
     events = []
     while waiting:
-        lead = _whole_of(_days_of(waiting[0], waiting), waiting)
-        taken = [one for one in waiting if one is not lead and _is_same(lead, one)]
-        events.append((lead, *taken))
+        loudest = _days_of(waiting[0], waiting)
+        cause = beside.driver(loudest)
+        lead = _lead(loudest, cause, waiting, beside)
+        taken = [one for one in waiting if one is not lead and _is_told_by(lead, loudest, one, beside)]
+        events.append(Event(lead, tuple(taken), cause))
         gone = {id(one) for one in (lead, *taken)}
         waiting = [one for one in waiting if id(one) not in gone]
-    return tuple(_with_parts(events))
+    return tuple(_with_parts(_once(events, beside)))
 
 
-def _with_parts(events: list[tuple[Seen, ...]]) -> Iterator[tuple[Seen, ...]]:
+def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: Beside) -> Seen:
+    """The driver's episode, or what it shows in the time of the loudest one; the whole where that is the main part."""
+    around = [one for one in waiting if one is loudest or _is_of_its_time(loudest, one)]
+    whose = Segment(cause.dimension, cause.value) if cause else loudest.segment  # type: ignore[arg-type]
+    own = [one for one in around if one.segment == whose]
+    alike = sorted(
+        own, key=lambda one: (one.series.grain != loudest.series.grain, one.series.grain == "week")
+    )
+    if loudest in own:
+        return _whole_of(loudest, around)
+    return _whole_of(alike[0] if alike else beside.borrowed(loudest, whose) or loudest, around)
+
+
+def _is_told_by(lead: Seen, loudest: Seen, other: Seen, beside: Beside) -> bool:
+    """Whether an episode is of the event that one leads."""
+    if other is loudest:
+        return True
+    if not _may_share_a_cause(lead.segment, other.segment):
+        return False
+    if not (_is_of_its_time(lead, other) or _is_of_its_time(loudest, other)):
+        return False
+    return other.segment == lead.segment or beside.explains(lead.segment, other)
+
+
+def _once(events: Sequence[Event], beside: Beside) -> list[Event]:
+    """The events, where one that goes on from an earlier told one, or is another side of it, is no news."""
+    told: list[Event] = []
+    for event in events:
+        place = next((place for place, other in enumerate(told) if _goes_on(event, other, beside)), None)
+        if place is None:
+            told.append(event)
+        else:
+            told[place] = replace(told[place], also=(*told[place].also, *event.all))
+    return told
+
+
+def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
+    one, other = event.lead, told.lead
+    if one.family != other.family or one.direction != other.direction:
+        return False
+    season, _ = ROUNDS[other.series.grain]
+    apart = max(one.start, other.start) - min(one.stop, other.stop)
+    near = season * STEP[other.series.grain] if one.is_lasting or other.is_lasting else timedelta()
+    if apart > near:
+        return False
+    if {one.segment, event.whose} & {other.segment, told.whose} - {Segment()}:
+        return True
+    is_seen_there = {one.segment, event.whose} & told.segments or {other.segment, told.whose} & event.segments
+    return bool(is_seen_there) and beside.explains(other.segment, one)
+
+
+def _matters(event: Event, beside: Beside) -> bool:
+    """Whether it is news: the whole shows it, or a part that moves the whole, or a part by a change beyond chance."""
+    parts = [one for one in event.all if one.segment != Segment()]
+    wholes = [one for one in event.all if one.segment == Segment()]
+    if any(_stands_alone(one) for one in event.all):
+        return True
+    if wholes and parts:
+        return (
+            max(one.episode.severity for one in wholes) >= NEW_WHOLE_WITH
+            or max(one.episode.severity for one in parts) >= NEW_PART_WITH
+        )
+    return any(one.episode.severity > PART_THAT_MOVES and beside.is_moved_by(one) for one in parts)
+
+
+def _stands_alone(one: Seen) -> bool:
+    is_known = one.start - one.series.first >= KNOWN
+    if one.segment == Segment():
+        return is_known or one.episode.severity > NEW_WHOLE_ALONE
+    return one.episode.severity > (PART_ALONE if is_known else NEW_PART_ALONE)
+
+
+def _with_parts(events: list[Event]) -> Iterator[Event]:
     """The events, where one that lasted for weeks holds the days and hours of it that stood out too."""
     parts: dict[int, list[Seen]] = {}
     for number, event in enumerate(events):
-        whole = next((place for place, other in enumerate(events) if _is_part(event, other[0])), number)
-        parts.setdefault(whole, []).extend(event)
+        whole = next((place for place, other in enumerate(events) if _is_part(event, other.lead)), number)
+        parts.setdefault(whole, []).extend(event.all)
     for number, event in enumerate(events):
         if number in parts:
-            own = set(map(id, event))
-            yield (*event, *(one for one in parts[number] if id(one) not in own))
+            own = set(map(id, event.all))
+            yield replace(event, also=(*event.also, *(one for one in parts[number] if id(one) not in own)))
 
 
-def _is_part(event: Sequence[Seen], lasting: Seen) -> bool:
-    lead = event[0]
+def _is_part(event: Event, lasting: Seen) -> bool:
+    lead = event.lead
     return (
         lasting.series.grain == "week" != lead.series.grain
         and lasting.segment != Segment()
@@ -143,7 +214,7 @@ def _is_part(event: Sequence[Seen], lasting: Seen) -> bool:
         == (FAMILIES[lasting.series.measure], lasting.direction)
         and lasting.start <= lead.start
         and lead.stop <= lasting.stop
-        and any(one.segment == lasting.segment for one in event)
+        and any(one.segment == lasting.segment for one in event.all)
     )
 
 
@@ -151,7 +222,14 @@ def _days_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
     """The days or hours that make a week stand out, where there are such, else the lead itself."""
     if lead.series.grain != "week":
         return lead
-    return next((one for one in waiting if one.series.grain != "week" and _is_same(one, lead)), lead)
+    return next(
+        (
+            one
+            for one in waiting
+            if one.segment == lead.segment and one.series.grain != "week" and _is_of_its_time(one, lead)
+        ),
+        lead,
+    )
 
 
 def _whole_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
@@ -160,28 +238,29 @@ def _whole_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
         return lead
     for one in waiting:
         is_whole = one.segment == Segment() and one.series.measure == lead.series.measure
-        if is_whole and _is_same(one, lead) and abs(lead.extra) < _MAIN_SHARE * abs(one.extra):
+        if is_whole and _is_as_long(one, lead) and abs(lead.extra) < _MAIN_SHARE * abs(one.extra):
             return one
     return lead
 
 
-def _is_same(lead: Seen, other: Seen) -> bool:
-    if (
-        FAMILIES[lead.series.measure] != FAMILIES[other.series.measure]
-        or lead.direction != other.direction
-        or not _may_share_a_cause(lead.segment, other.segment)
-    ):
+def _is_of_its_time(lead: Seen, other: Seen) -> bool:
+    """Whether both go the same way at the same time in measures that move together."""
+    if lead.family != other.family or lead.direction != other.direction:
         return False
     shared = min(lead.stop, other.stop) - max(lead.start, other.start)
     if other.series.grain == "week" != lead.series.grain:
         # A week that stands out because of the days that are told already.
         return shared >= _LEAST_SHARED * (lead.stop - lead.start) and other.stop - other.start <= _FEW_WEEKS
-    if lead.is_lasting and other.is_lasting:
-        return shared > timedelta() and abs(lead.start - other.start) <= _STARTS_WITHIN
-    lengths = sorted((lead.stop - lead.start, other.stop - other.start))
-    return shared >= _LEAST_SHARED * lengths[0] and (
-        lengths[1] <= _SHORT or shared >= _LEAST_SHARED * lengths[1]
-    )
+    if lead.is_lasting and other.is_lasting and abs(lead.start - other.start) <= _STARTS_WITHIN:
+        return shared > timedelta()
+    return shared >= _TOUCHED * min(lead.stop - lead.start, other.stop - other.start)
+
+
+def _is_as_long(one: Seen, other: Seen) -> bool:
+    """Whether both share at least half of the longer one, or are of hours and the day around them."""
+    shared = min(one.stop, other.stop) - max(one.start, other.start)
+    shorter, longer = sorted((one.stop - one.start, other.stop - other.start))
+    return shared >= _LEAST_SHARED * shorter and (longer <= _SHORT or shared >= _LEAST_SHARED * longer)
 
 
 def _may_share_a_cause(lead: Segment, other: Segment) -> bool:

@@ -40,17 +40,11 @@ OUTER, OUTER_SPREADS, OUTER_GAIN = 0.98, 2.33, 0.02
 DRIFT: Final = 1.0
 """Spreads that do not add up: what a step may be off."""
 
-QUIET_ROUNDS: Final = 150
-"""Rounds of the season after which chance alone, without heavy tails, adds up to an alarm on one side."""
-
 STRAYS: Final = 2.6
 """An event is so many times as far from the slow level as values usually are."""
 
-FAR_STRAYS, FAR_SPREADS = 3.5, 2.5
-"""So far away, and so many spreads from what was foreseen, a single step is an event."""
-
-CREEP: Final = 4.5
-"""An event: the fast level so many times as far from the slow one as it usually is."""
+FAR_SPREADS: Final = 2.5
+"""So many spreads from what was foreseen, a single step that is far away is an event."""
 
 BACK: Final = 1.5
 """Spreads from the level before the event at which it is over."""
@@ -59,6 +53,25 @@ MERGE_ROUNDS, LASTING_MERGE_ROUNDS = 1, 3
 """What comes so soon after an event (one that lasted) on the same side is the same one."""
 
 ACCEPT_ROUNDS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Sureness:
+    """How unlike chance an event is."""
+
+    quiet_rounds: int
+    """Rounds of the season after which chance alone, without heavy tails, adds up to an alarm on one side."""
+
+    far_strays: float
+    """A single step is an event when so many times as far from the slow level as values usually are."""
+
+    creep: float
+    """A slow change is an event when the fast level is so many times as far from the slow one as it usually is."""
+
+
+ONE_SERIES: Final = Sureness(150, 3.5, 4.5)
+ONE_OF_MANY: Final = Sureness(3_000, 4.0, 6.0)
+"""Of a series among dozens, of which each may be off by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +90,15 @@ class Follower:
     Args:
         season: steps of the shortest season.
         judged_from: first step that may start an event.
+        sureness: how unlike chance an event is.
         is_rooted: whether values are square roots, which a factor at each step brought to one level.
     """
 
-    def __init__(self, season: int, judged_from: int, *, is_rooted: bool) -> None:
+    def __init__(self, season: int, judged_from: int, sureness: Sureness, *, is_rooted: bool) -> None:
         self._season, self._judged_from, self._is_rooted = season, judged_from, is_rooted
+        self._sureness = sureness
         # Mean steps to a false alarm of a CUSUM: Siegmund, Sequential analysis, 1985.
-        self._alarm = math.log(2 * DRIFT**2 * QUIET_ROUNDS * season) / (2 * DRIFT) - 1.166
+        self._alarm = math.log(2 * DRIFT**2 * sureness.quiet_rounds * season) / (2 * DRIFT) - 1.166
         self._calm = max(2, season // 8)
         self.spans: list[Span] = []
         self.levels: list[float] = []
@@ -198,13 +213,16 @@ class Follower:
             return
         usual = self._usual_stray(step)
         far = self._apart(step, self._slow) / usual
-        if self._up >= self._alarm or (far >= FAR_STRAYS and scaled > FAR_SPREADS):
+        if self._up >= self._alarm or (far >= self._sureness.far_strays and scaled > FAR_SPREADS):
             self._start_if_it_matters(step, 1, self._up_from, usual)
-        elif self._down >= self._alarm or (far <= -FAR_STRAYS and scaled < -FAR_SPREADS):
+        elif self._down >= self._alarm or (far <= -self._sureness.far_strays and scaled < -FAR_SPREADS):
             self._start_if_it_matters(step, -1, self._down_from, usual)
         if self._sign:
             return
-        if abs(crept) >= CREEP * max(self._creep, self._least) and abs(crept) > 2 * self.spreads[-1]:
+        if (
+            abs(crept) >= self._sureness.creep * max(self._creep, self._least)
+            and abs(crept) > 2 * self.spreads[-1]
+        ):
             since = self._over_from if crept > 0 else self._under_from
             self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(far))
 

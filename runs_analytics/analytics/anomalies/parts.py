@@ -10,7 +10,7 @@ from typing import Final
 import polars as pl
 
 from runs_analytics.analytics.anomalies.causes import Cause, rank
-from runs_analytics.analytics.anomalies.events import Seen
+from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import SUMS, Segment
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.plan import plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from itertools import groupby
 from typing import Final
@@ -13,13 +13,15 @@ from typing import Final
 import numpy as np
 
 from runs_analytics.analytics.anomalies.causes import Cause
-from runs_analytics.analytics.anomalies.episodes import Watched
-from runs_analytics.analytics.anomalies.events import Seen, one_event_each
-from runs_analytics.analytics.anomalies.parts import causes_of
+from runs_analytics.analytics.anomalies.drivers import amounts
+from runs_analytics.analytics.anomalies.events import Event, events_in
+from runs_analytics.analytics.anomalies.parts import MOST_CAUSES, causes_of
+from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import (
     GRAINS,
     SUMS,
     Grain,
+    Looked,
     Segment,
     Series,
     by_week,
@@ -33,14 +35,6 @@ from runs_analytics.vocabulary import NANO
 from runs_analytics.zones import local_midnight, zone_named
 
 _ID_CHARACTERS: Final = 16
-
-
-@dataclass(frozen=True)
-class Looked:
-    """A series and what the detector made of it."""
-
-    series: Series
-    watched: Watched
 
 
 _Looked = dict[tuple[Segment, Measure, Grain], Looked]
@@ -78,10 +72,22 @@ def found_ones(ask: Ask, selection: Selection, now: datetime) -> tuple[Anomaly, 
 def explained(ask: Ask, selection: Selection, found: Sequence[Anomaly], now: datetime) -> list[Anomaly]:
     """Some of `found_ones` with their causes."""
     named = _named(ask, selection, now)
-    leads, everywhere = tuple(named[one.id][0] for one in found), _any_dates(selection, now)
+    leads, everywhere = tuple(named[one.id].lead for one in found), _any_dates(selection, now)
     names = tuple(one.id for one in found)
     causes = ask.kept("anomalies.causes", everywhere, names, make=lambda: causes_of(ask, everywhere, leads))
-    return [replace(one, causes=tuple(map(_part, its))) for one, its in zip(found, causes, strict=True)]
+    return [
+        replace(one, causes=tuple(map(_part, _driver_first(named[one.id], its))))
+        for one, its in zip(found, causes, strict=True)
+    ]
+
+
+def _driver_first(event: Event, causes: tuple[Cause, ...]) -> tuple[Cause, ...]:
+    """The causes, first the value that drives what the whole shows."""
+    driver = event.cause
+    if event.lead.segment != Segment() or driver is None:
+        return causes
+    rest = [one for one in causes if (one.dimension, one.value) != (driver.dimension, driver.value)]
+    return (driver, *rest)[:MOST_CAUSES]
 
 
 def is_within(one: Anomaly, selection: Selection) -> bool:
@@ -124,15 +130,11 @@ def _watched(ask: Ask, series: Sequence[Series]) -> list[Looked]:
         ]
 
 
-def events_of(ask: Ask, selection: Selection, now: datetime) -> tuple[tuple[Seen, ...], ...]:
+def events_of(ask: Ask, selection: Selection, now: datetime) -> tuple[Event, ...]:
     """Every event of what a selection's filters leave, whatever its dates, as the episodes that show it."""
 
-    def make() -> tuple[tuple[Seen, ...], ...]:
-        return one_event_each(
-            Seen(one.series, episode, place)
-            for place, one in enumerate(_all_looked_at(ask, selection, now).values())
-            for episode in one.watched.episodes
-        )
+    def make() -> tuple[Event, ...]:
+        return events_in(tuple(_all_looked_at(ask, selection, now).values()))
 
     return ask.kept("anomalies.events", _any_dates(selection, now), _hour(now), make=make)
 
@@ -145,13 +147,14 @@ def moment_of(local: datetime, zone_name: str) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 
 
-def _named(ask: Ask, selection: Selection, now: datetime) -> dict[str, tuple[Seen, ...]]:
+def _named(ask: Ask, selection: Selection, now: datetime) -> dict[str, Event]:
     """Every event by its id."""
-    named: dict[str, tuple[Seen, ...]] = {}
+    named: dict[str, Event] = {}
     for event in events_of(ask, selection, now):
-        name = _id(ask, selection, event[0])
+        name = _id(ask, selection, event.lead)
         # Of two that begin together in one segment, as a week and its first day do, the later one has an id of its own.
-        named[_id(ask, selection, event[0], event[0].series.grain) if name in named else name] = event
+        again = _id(ask, selection, event.lead, event.lead.series.grain)
+        named[again if name in named else name] = event
     return named
 
 
@@ -159,11 +162,11 @@ def _all_looked_at(ask: Ask, selection: Selection, now: datetime) -> _Looked:
     return {key: one for grain in GRAINS for key, one in looked_at(ask, selection, now, grain).items()}
 
 
-def _anomaly(zone: str, name: str, event: tuple[Seen, ...], looked: _Looked) -> Anomaly:
-    lead = event[0]
+def _anomaly(zone: str, name: str, event: Event, looked: _Looked) -> Anomaly:
+    lead = event.lead
     episode, series = lead.episode, lead.series
     own = (series.measure, lead.segment)
-    also = dict.fromkeys((one.series.measure, one.segment) for one in event[1:])
+    also = dict.fromkeys((one.series.measure, one.segment) for one in event.also)
     return Anomaly(
         id=name,
         measure=series.measure,
@@ -203,7 +206,11 @@ def _impact_nano(lead: Seen, measure: Measure, looked: _Looked) -> int | None:
     steps = slice(lead.episode.first_step, lead.episode.stop_step)
     values = found.series.array()[steps]
     if lead.series.measure in SUMS:
-        return _nano(float(np.nansum(values - found.watched.expected[steps])))
+        expected = found.watched.expected[steps]
+        if np.isnan(expected).all():
+            actual, usual = amounts(found.series, steps.start, steps.stop)
+            return _nano(actual - usual)
+        return _nano(float(np.nansum(values - expected)))
     # Of what was used in that time, the part of the errors above the usual rate.
     return _nano(float(values.sum()) * (lead.episode.actual - lead.episode.expected))
 

@@ -7,13 +7,14 @@ the last rounds: the hours of the day after days, those of the week after weeks.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from runs_analytics.analytics.anomalies.trailing import shifted, trailing_mean
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +56,7 @@ def seasons_of(values: Floats, lengths: tuple[int, ...]) -> Seasons:
         weight = error**_SHARPNESS / (error**_SHARPNESS + its_error**_SHARPNESS + 1e-300)
         weight = np.where(known, np.nan_to_num(weight), 0.0)
         sure = np.arange(steps) >= SURE_ROUNDS * length
-        doubt = np.where(known & ~sure, np.abs(np.nan_to_num(found) - parts), doubt)
+        doubt = np.where(known & ~sure, (1 - weight) * np.abs(np.nan_to_num(found) - parts), doubt)
         parts = parts + weight * (np.nan_to_num(found) - parts)
     return Seasons(parts, doubt)
 
@@ -69,9 +70,9 @@ def _season(values: Floats, length: int) -> Floats:
         lag = (row + 1) * length
         if lag < steps:
             rounds[row, lag:] = away[:-lag]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice encountered")
-        return np.asarray(np.nanmedian(rounds, axis=0))
+    unknown = np.isnan(rounds).all(axis=0)
+    rounds[0, unknown] = 0.0
+    return np.asarray(np.where(unknown, np.nan, np.nanmedian(rounds, axis=0)))
 
 
 def _around(values: Floats, length: int) -> Floats:
@@ -83,6 +84,5 @@ def _around(values: Floats, length: int) -> Floats:
 
 def _errors(level: Floats, shortest: int) -> Floats:
     """How far the level strayed from a slow one over the last rounds (steps,): what a season leaves unforeseen."""
-    known = pl.Series(level).fill_nan(None)
-    slow = known.rolling_mean(7 * shortest, min_samples=shortest).shift(1)
-    return (known - slow).abs().rolling_mean(14 * shortest, min_samples=shortest).shift(1).to_numpy()
+    slow = shifted(trailing_mean(level, 7 * shortest, shortest))
+    return shifted(trailing_mean(np.abs(level - slow), 14 * shortest, shortest))

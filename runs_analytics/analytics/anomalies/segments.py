@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from runs_analytics.analytics import usage
-from runs_analytics.analytics.anomalies.episodes import Watched, watch
+from runs_analytics.analytics.anomalies.episodes import Scale, Watched, watch
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.distribution import HISTOGRAM_DIMENSIONS
 from runs_analytics.analytics.plan import QUARTER_HOUR_DIMENSIONS, same_days, selection_shifts
@@ -29,6 +29,8 @@ from runs_analytics.zones import zone_named
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 SUMS: Final[tuple[Measure, ...]] = ("credits", "cost", "runs")
 """Measures that add up; the others are levels: sums divided by how many runs had a part in them."""
+
+SCALES: Final[dict[Measure, Scale]] = {"error_rate": "share", "duration": "mean"}
 
 Grain = Literal["hour", "day", "week"]
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
@@ -53,7 +55,10 @@ STEP: Final[dict[Grain, timedelta]] = {
 SEASONS: Final[dict[Grain, tuple[int, ...]]] = {"hour": (24, 168), "day": (7,), "week": (4,)}
 
 LEAST_RUNS: Final = 5.0
-"""Mean runs a step since its first run, below which a value is not watched: chance moves it more than any cause."""
+"""Mean runs a step since its first run, below which a value is not watched: chance moves it more than any cause.
+
+Of credits and cost, which few runs may make up, so many lumps: else they are not judged.
+"""
 
 LEAST_LEVEL_RUNS: Final = 10.0
 """The same of levels: a rate of few runs moves by chance."""
@@ -66,6 +71,9 @@ MOST_VALUES: Final = 40
 
 AFTER_LAST_RUN: Final = timedelta(weeks=4)
 """How long silence after the last run is watched."""
+
+_USUAL: Final = 0.98
+"""Part of the steps that are usual: what few others show is no chance."""
 
 _COLUMNS: Final = ("credits", "cost", "runs", "error_runs", "finished_runs")
 _QUARTERS: Final = 4
@@ -98,6 +106,9 @@ class Series:
     weights: bytes
     """Runs that have a part in each level; empty for sums."""
 
+    lump: float = 0.0
+    """Of sums: variance by chance alone in means; 1 for counts of runs, more where runs differ in what they use."""
+
     def start_of(self, step: int) -> datetime:
         """When a step starts, on the zone's clock."""
         return self.first + step * STEP[self.grain]
@@ -106,14 +117,36 @@ class Series:
         """The values, read only."""
         return np.frombuffer(self.values)
 
+    @property
+    def is_lumpy(self) -> bool:
+        """Whether so few runs make it up that chance moves it more than any cause."""
+        return float(np.nanmean(self.array())) < LEAST_RUNS * self.lump
+
     def watched(self) -> Watched:
-        """What the detector makes of it."""
+        """What the detector makes of it: nothing is expected of one that is lumpy."""
+        if self.is_lumpy:
+            nothing = np.full(len(self.array()), np.nan)
+            return Watched(nothing, nothing, nothing, ())
         weights = np.frombuffer(self.weights) if self.weights else None
-        seasons, level = SEASONS[self.grain], weights is not None
-        if self.measure != "duration":
-            return watch(self.array(), seasons=seasons, weights=weights, level=level)
-        # Durations differ by factors: twice as long is as unusual as half as long.
-        return _exponential(watch(np.log(self.array()), seasons=seasons, weights=weights, level=level))
+        is_duration = self.measure == "duration"
+        found = watch(
+            # Durations differ by factors: twice as long is as unusual as half as long.
+            np.log(self.array()) if is_duration else self.array(),
+            seasons=SEASONS[self.grain],
+            scale=SCALES.get(self.measure, "sum"),
+            weights=weights,
+            lump=self.lump,
+            is_one_of_many=self.segment.dimension is not None,
+        )
+        return _exponential(found) if is_duration else found
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A series and what the detector made of it."""
+
+    series: Series
+    watched: Watched
 
 
 def _exponential(watched: Watched) -> Watched:
@@ -261,11 +294,12 @@ def _sums_and_errors(
     for column in _COLUMNS:
         sums[column] = np.zeros(len(lengths) - begun)
         sums[column][rows["step"].to_numpy() - begun] = rows[column].cast(pl.Float64).to_numpy()
-    found = [
-        Series(segment, measure, grain, start, _even(sums[measure], lengths[begun:]).tobytes(), b"")
-        for measure in SUMS
-        if sums[measure].any()
-    ]
+    found = []
+    for measure in SUMS:
+        lump = _lump(sums[measure], sums["runs"])
+        if sums[measure].any():
+            even = _even(sums[measure], lengths[begun:]).tobytes()
+            found.append(Series(segment, measure, grain, start, even, b"", lump))
     finished = sums["finished_runs"]
     if finished.mean() >= LEAST_LEVEL_RUNS:
         rates = np.divide(
@@ -273,6 +307,17 @@ def _sums_and_errors(
         )
         found.append(Series(segment, "error_rate", grain, start, rates.tobytes(), finished.tobytes()))
     return found
+
+
+def _lump(amounts: Floats, runs: Floats) -> float:
+    """What sums of amounts of runs come in: their variance by chance in means (compound Poisson), usual steps only."""
+    busy = runs > 0
+    if not busy.any():
+        return 0.0
+    each = float(amounts.sum() / runs.sum())
+    strayed = (amounts[busy] - each * runs[busy]) ** 2 / runs[busy]
+    usual = float(np.minimum(strayed, np.quantile(strayed, _USUAL)).mean())
+    return each + usual / each if each > 0 else 0.0
 
 
 def _durations(

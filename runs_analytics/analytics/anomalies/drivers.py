@@ -1,0 +1,102 @@
+"""Whose event it is: the value of a dimension that the watched series themselves say drives it.
+
+What a value would have had is the mean of the like steps of the rounds before (the same hours of the days before, the
+same days of the weeks before), brought half of the way to the level of the last round: a level of one round is
+uncertain, and one of all rounds is old. Which value explains the change of all is ranked as causes are (`causes.rank`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from runs_analytics.analytics.anomalies.causes import Cause, rank
+from runs_analytics.analytics.anomalies.segments import STEP, Grain, Series
+
+Floats = NDArray[np.float64]
+
+ROUNDS: Final[dict[Grain, tuple[int, int]]] = {"hour": (24, 7), "day": (7, 4), "week": (1, 8)}
+"""Steps of a round of the season, and how many rounds before an event say what was usual."""
+
+_MOST_GROWTH: Final = 10.0
+_LEAST_PART: Final = 1e-3
+
+
+def driver(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> Cause | None:
+    """The value that drives what a series shows in its steps from `first` to before `stop`; None when none stands out.
+
+    Args:
+        lead: the series that shows it best.
+        first: first step of it.
+        stop: first step after it.
+        beside: the other watched series; those of other measures and lengths of steps do not count.
+    """
+    rows = []
+    for series in beside:
+        if (series.measure, series.grain) != (lead.measure, lead.grain) or not series.segment.dimension:
+            continue
+        later = (series.first - lead.first) // STEP[series.grain]
+        if first - later >= 1:
+            rows.append(
+                (
+                    series.segment.dimension,
+                    series.segment.value,
+                    *amounts(series, first - later, stop - later),
+                )
+            )
+    if not rows:
+        return None
+    schema = {"dimension": pl.String, "value": pl.String, "actual": pl.Float64, "expected": pl.Float64}
+    causes = rank(pl.DataFrame(rows, schema=schema, orient="row"))
+    return causes[0] if causes else None
+
+
+def amounts(series: Series, first: int, stop: int) -> tuple[float, float]:
+    """What there was in some steps, and what would have been; of levels, times the runs that have them."""
+    first, (season, rounds) = max(first, 1), ROUNDS[series.grain]
+    values = np.nan_to_num(series.array())
+    if not series.weights:
+        return float(values[first:stop].sum()), usual_before(values, first, stop, season, rounds)
+    runs = np.frombuffer(series.weights)
+    usual, usual_runs = (usual_before(each, first, stop, season, rounds) for each in (values * runs, runs))
+    now = float(runs[first:stop].sum())
+    return float((values * runs)[first:stop].sum()), now * usual / max(usual_runs, _LEAST_PART)
+
+
+def usual_before(values: Floats, first: int, stop: int, season: int, rounds: int) -> float:
+    """What the steps from `first` to before `stop` would have had by the rounds before `first`.
+
+    Args:
+        values: amounts of each step (steps,).
+        first: at least 1.
+        stop: after `first`.
+        season: steps of a round.
+        rounds: how many of them count.
+    """
+    clear = -(-(stop - first) // season)
+    like = _mean_before(values, first, stop, season, range(clear, clear + rounds))
+    if like is None:
+        since = max(first - season, 0)
+        return float(values[since:first].mean()) * (stop - first)
+    since = max(first - season, 0)
+    last = float(values[since:first].sum())
+    before = _mean_before(values, since, first, season, range(1, 1 + rounds))
+    if before is None:
+        return like
+    least = _LEAST_PART * max(last, before)
+    growth = (last + least) / (before + least) if least > 0 else 1.0
+    return like * math.sqrt(min(max(growth, 1 / _MOST_GROWTH), _MOST_GROWTH))
+
+
+def _mean_before(values: Floats, first: int, stop: int, season: int, lags: range) -> float | None:
+    sums = [
+        float(values[first - lag * season : stop - lag * season].sum())
+        for lag in lags
+        if first - lag * season >= 0
+    ]
+    return float(np.mean(sums)) if sums else None
