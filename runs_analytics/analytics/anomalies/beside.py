@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.causes import Cause
-from runs_analytics.analytics.anomalies.drivers import ROUNDS, driver
+from runs_analytics.analytics.anomalies.drivers import ROUNDS, amounts, driver
 from runs_analytics.analytics.anomalies.episodes import BAND
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import STEP, Grain, Looked, Segment, Series
@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 
 EXPLAINED: Final = 0.5
 """The part of another's excess, in its time and at its peak, that explains it: others add to it, or take away."""
+
+DRIVEN: Final = 0.2
+"""The part of an episode's excess at its peak that what drives it has at least."""
 
 ALIKE: Final = 0.5
 """How alike (cosine) both excesses are over that time and a round of the season around it."""
@@ -48,9 +51,25 @@ class Beside:
         return None if place is None else self.looked[place]
 
     def driver(self, seen: Seen) -> Cause | None:
-        """The value that drives an episode, where one stands out among the watched ones."""
+        """The value that drives an episode, where one stands out among the watched ones and has enough of it."""
         first, stop = seen.episode.first_step, seen.episode.stop_step
-        return driver(seen.series, first, stop, (one.series for one in self.looked))
+        found = driver(seen.series, first, stop, (one.series for one in self.looked))
+        if found is None:
+            return None
+        segment = Segment(found.dimension, found.value)  # type: ignore[arg-type]
+        return found if segment == seen.segment or self._has_part(segment, seen) else None
+
+    def _has_part(self, segment: Segment, seen: Seen) -> bool:
+        """Whether a segment had more (or less) than usual where an episode is at its peak."""
+        found = self._find(segment, seen.series)
+        if found is None:
+            return True
+        first, peak = seen.episode.first_step, seen.episode.peak_step
+        later = (found.series.first - seen.series.first) // STEP[seen.series.grain]
+        own, its_own = amounts(seen.series, peak, peak + 1, first)
+        part, its_part = amounts(found.series, peak - later, peak - later + 1, first - later)
+        sign = -1 if seen.direction == "down" else 1
+        return sign * (part - its_part) >= DRIVEN * sign * (own - its_own)
 
     def borrowed(self, seen: Seen, segment: Segment) -> Seen | None:
         """What a segment shows in the time of an episode of another one; None where it is not watched."""

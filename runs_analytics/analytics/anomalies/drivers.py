@@ -56,36 +56,46 @@ def driver(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> Cau
     return causes[0] if causes else None
 
 
-def amounts(series: Series, first: int, stop: int) -> tuple[float, float]:
-    """What there was in some steps, and what would have been; of levels, times the runs that have them."""
-    first, (season, rounds) = max(first, 1), ROUNDS[series.grain]
+def amounts(series: Series, first: int, stop: int, since: int | None = None) -> tuple[float, float]:
+    """What there was in some steps, and what would have been; of levels, times the runs that have them.
+
+    Args:
+        series: whose.
+        first: first step.
+        stop: first step after them.
+        since: only steps before this one say what was usual; those before `first` if None.
+    """
+    season, rounds = ROUNDS[series.grain]
+    since = max(first if since is None else since, 1)
     values = np.nan_to_num(series.array())
     if not series.weights:
-        return float(values[first:stop].sum()), usual_before(values, first, stop, season, rounds)
+        return float(values[first:stop].sum()), usual_before(values, first, stop, season, rounds, since)
     runs = np.frombuffer(series.weights)
-    usual, usual_runs = (usual_before(each, first, stop, season, rounds) for each in (values * runs, runs))
+    usual, usual_runs = (
+        usual_before(each, first, stop, season, rounds, since) for each in (values * runs, runs)
+    )
     now = float(runs[first:stop].sum())
     return float((values * runs)[first:stop].sum()), now * usual / max(usual_runs, _LEAST_PART)
 
 
-def usual_before(values: Floats, first: int, stop: int, season: int, rounds: int) -> float:
-    """What the steps from `first` to before `stop` would have had by the rounds before `first`.
+def usual_before(values: Floats, first: int, stop: int, season: int, rounds: int, since: int) -> float:
+    """What the steps from `first` to before `stop` would have had by the rounds before `since`.
 
     Args:
         values: amounts of each step (steps,).
-        first: at least 1.
+        first: of them.
         stop: after `first`.
         season: steps of a round.
         rounds: how many of them count.
+        since: at least 1, at most `first`.
     """
-    clear = -(-(stop - first) // season)
+    clear = -(-(stop - since) // season)
     like = _mean_before(values, first, stop, season, range(clear, clear + rounds))
+    last_from = max(since - season, 0)
+    last = float(values[last_from:since].sum())
     if like is None:
-        since = max(first - season, 0)
-        return float(values[since:first].mean()) * (stop - first)
-    since = max(first - season, 0)
-    last = float(values[since:first].sum())
-    before = _mean_before(values, since, first, season, range(1, 1 + rounds))
+        return last / (since - last_from) * (stop - first)
+    before = _mean_before(values, last_from, since, season, range(1, 1 + rounds))
     if before is None:
         return like
     least = _LEAST_PART * max(last, before)
