@@ -58,5 +58,6 @@ bench-accuracy: dev compiled  ## how right forecasts and bands are on public dat
 	$(PIP) -r requirements-bench.txt
 	$(BIN)/python -m benchmarks.accuracy --peers
 	$(BIN)/python -m benchmarks.breach
-	$(BIN)/python -m benchmarks.planted --seed 1 2 3
+	$(BIN)/python -m benchmarks.nab
+	$(BIN)/python -m benchmarks.planted --seed 1 2 3 4 5
 	$(BIN)/python -m benchmarks.forecast_speed

@@ -23,7 +23,7 @@ PART_ALONE, NEW_PART_ALONE = 5.0, 25.0
 NEW_WHOLE_ALONE: Final = 4.0
 """Strays from which the whole selection does while it is new; a known whole always does."""
 
-NEW_WHOLE_WITH, NEW_PART_WITH = 3.6, 6.0
+NEW_WHOLE_WITH, NEW_PART_WITH = 4.0, 8.0
 """Strays from which a new whole does beside a part, or a part beside a new whole."""
 
 PART_THAT_MOVES: Final = 4.0
