@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.causes import Cause
-from runs_analytics.analytics.anomalies.drivers import ROUNDS, amounts, driver
+from runs_analytics.analytics.anomalies.drivers import ROUNDS, amounts, drivers
 from runs_analytics.analytics.anomalies.episodes import BAND
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import STEP, Grain, Looked, Segment, Series
@@ -53,16 +53,13 @@ class Beside:
     def driver(self, seen: Seen) -> Cause | None:
         """The value that drives an episode, where one stands out among the watched ones and has enough of it."""
         first, stop = seen.episode.first_step, seen.episode.stop_step
-        found = driver(seen.series, first, stop, (one.series for one in self.looked))
-        if found is None:
-            return None
-        segment = Segment(found.dimension, found.value)  # type: ignore[arg-type]
-        return found if segment == seen.segment or self._has_part(segment, seen) else None
+        found = drivers(seen.series, first, stop, (one.series for one in self.looked))
+        return next((one for one in found if self._has_part(segment_of(one), seen)), None)
 
     def _has_part(self, segment: Segment, seen: Seen) -> bool:
         """Whether a segment had more (or less) than usual where an episode is at its peak."""
         found = self._find(segment, seen.series)
-        if found is None:
+        if found is None or segment == seen.segment:
             return True
         first, peak = seen.episode.first_step, seen.episode.peak_step
         later = (found.series.first - seen.series.first) // STEP[seen.series.grain]
@@ -119,6 +116,11 @@ class Beside:
         usual = float(np.nanmedian(np.abs(edge - expected))) / BAND * max(float(runs.sum()), 1.0)
         sign = -1 if part.direction == "down" else 1
         return abs(part.extra) >= MOVED_SPREADS * usual and sign * _excess(whole, steps).sum() >= usual
+
+
+def segment_of(cause: Cause) -> Segment:
+    """The segment that a cause names."""
+    return Segment(cause.dimension, cause.value)  # type: ignore[arg-type]
 
 
 def _steps(seen: Seen, series: Series) -> slice:

@@ -27,8 +27,8 @@ _MOST_GROWTH: Final = 10.0
 _LEAST_PART: Final = 1e-3
 
 
-def driver(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> Cause | None:
-    """The value that drives what a series shows in its steps from `first` to before `stop`; None when none stands out.
+def drivers(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> tuple[Cause, ...]:
+    """The values that may drive what a series shows in its steps from `first` to before `stop`, the best one first.
 
     Args:
         lead: the series that shows it best.
@@ -50,10 +50,9 @@ def driver(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> Cau
                 )
             )
     if not rows:
-        return None
+        return ()
     schema = {"dimension": pl.String, "value": pl.String, "actual": pl.Float64, "expected": pl.Float64}
-    causes = rank(pl.DataFrame(rows, schema=schema, orient="row"))
-    return causes[0] if causes else None
+    return rank(pl.DataFrame(rows, schema=schema, orient="row"))
 
 
 def amounts(series: Series, first: int, stop: int, since: int | None = None) -> tuple[float, float]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from runs_analytics.analytics.anomalies.beside import Beside
+from runs_analytics.analytics.anomalies.beside import Beside, segment_of
 from runs_analytics.analytics.anomalies.causes import Cause
 from runs_analytics.analytics.anomalies.drivers import ROUNDS
+from runs_analytics.analytics.anomalies.following import LASTING_MERGE_ROUNDS
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import STEP, Looked, Segment
 from runs_analytics.control.anomalies import FAMILIES
@@ -17,14 +18,24 @@ from runs_analytics.control.anomalies import FAMILIES
 KNOWN: Final = timedelta(weeks=4)
 """How long a series must have been seen before an event to be known."""
 
-PART_ALONE, NEW_PART_ALONE = 5.0, 25.0
-"""Strays from which a known part, and a new one, shows an event alone, however small it is."""
 
-NEW_WHOLE_ALONE: Final = 4.0
-"""Strays from which the whole selection does while it is new; a known whole always does."""
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Strays from which an event is news."""
 
-NEW_WHOLE_WITH, NEW_PART_WITH = 4.0, 8.0
-"""Strays from which a new whole does beside a part, or a part beside a new whole."""
+    whole: float
+    """Of the whole selection."""
+
+    part: float
+    """Of a part alone, however small it is."""
+
+    part_of_whole: float
+    """Of a part that the whole shows too."""
+
+
+KNOWN_BARS: Final = Bars(whole=3.0, part=5.0, part_of_whole=4.0)
+NEW_BARS: Final = Bars(whole=4.0, part=25.0, part_of_whole=8.0)
+"""While chance in a series is not known well."""
 
 PART_THAT_MOVES: Final = 4.0
 """Strays from which a part does that moves the whole."""
@@ -80,7 +91,7 @@ class Event:
     @property
     def whose(self) -> Segment:
         """The driving segment."""
-        return Segment(self.driver.dimension, self.driver.value) if self.driver else self.lead.segment  # type: ignore[arg-type]
+        return segment_of(self.driver) if self.driver else self.lead.segment
 
 
 def events_in(looked: Sequence[Looked]) -> tuple[Event, ...]:
@@ -123,7 +134,7 @@ def one_event_each(seen: Iterable[Seen], looked: Sequence[Looked] = ()) -> tuple
 def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: Beside) -> Seen:
     """The driver's episode, or what it shows in the time of the loudest one; the whole where that is the main part."""
     around = [one for one in waiting if one is loudest or _is_of_its_time(loudest, one)]
-    whose = Segment(cause.dimension, cause.value) if cause else loudest.segment  # type: ignore[arg-type]
+    whose = segment_of(cause) if cause else loudest.segment
     own = [one for one in around if one.segment == whose]
     alike = sorted(
         own, key=lambda one: (one.series.grain != loudest.series.grain, one.series.grain == "week")
@@ -162,7 +173,7 @@ def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
         return False
     season, _ = ROUNDS[other.series.grain]
     apart = max(one.start, other.start) - min(one.stop, other.stop)
-    near = season * STEP[other.series.grain] if one.is_lasting or other.is_lasting else timedelta()
+    near = LASTING_MERGE_ROUNDS * season * STEP[other.series.grain] if other.is_lasting else timedelta()
     if apart > near:
         return False
     if {one.segment, event.whose} & {other.segment, told.whose} - {Segment()}:
@@ -173,23 +184,14 @@ def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
 
 def _matters(event: Event, beside: Beside) -> bool:
     """Whether it is news: the whole shows it, or a part that moves the whole, or a part by a change beyond chance."""
-    parts = [one for one in event.all if one.segment != Segment()]
-    wholes = [one for one in event.all if one.segment == Segment()]
-    if any(_stands_alone(one) for one in event.all):
-        return True
-    if wholes and parts:
-        return (
-            max(one.episode.severity for one in wholes) >= NEW_WHOLE_WITH
-            or max(one.episode.severity for one in parts) >= NEW_PART_WITH
-        )
+    is_in_whole = any(one.segment == Segment() for one in event.all)
+    for one in event.all:
+        bars = KNOWN_BARS if one.start - one.series.first >= KNOWN else NEW_BARS
+        part = bars.part_of_whole if is_in_whole else bars.part
+        if one.episode.severity >= (bars.whole if one.segment == Segment() else part):
+            return True
+    parts = (one for one in event.all if one.segment != Segment())
     return any(one.episode.severity > PART_THAT_MOVES and beside.is_moved_by(one) for one in parts)
-
-
-def _stands_alone(one: Seen) -> bool:
-    is_known = one.start - one.series.first >= KNOWN
-    if one.segment == Segment():
-        return is_known or one.episode.severity > NEW_WHOLE_ALONE
-    return one.episode.severity > (PART_ALONE if is_known else NEW_PART_ALONE)
 
 
 def _with_parts(events: list[Event]) -> Iterator[Event]:
