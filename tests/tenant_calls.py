@@ -95,13 +95,15 @@ class Call:
 
     path: dict[str, Any] = field(default_factory=dict)
     query: dict[str, Any] = field(default_factory=dict)
+    """A function among its values is called for its value once that is wanted."""
+
     header: dict[str, str] = field(default_factory=dict)
     body: Any = None
 
     def at(self, position: Position) -> Any:
         """The value at a position; None where it gives none."""
         given = getattr(self, position.where)
-        return given.get(position.name) if isinstance(given, dict) else None
+        return _wanted(given.get(position.name)) if isinstance(given, dict) else None
 
     def put(self, position: Position, value: Any) -> Call:
         """The same with another value at a position."""
@@ -116,12 +118,16 @@ class Call:
         if "run_id" in self.path:
             return self
         kept = {
-            name: value
+            name: _wanted(value)
             for name, value in self.query.items()
             if ("query", name) not in NAMING
             or (position and (position.where, position.name) == ("query", name))
         }
         return replace(self, query=kept)
+
+
+def _wanted(value: Any) -> Any:
+    return value() if callable(value) else value
 
 
 def _once(tenant: Tenant, **body: Any) -> Call:
@@ -136,19 +142,20 @@ def _filtered(tenant: Tenant, cursor_of: str = "", **path: str) -> Call:
     found: dict[str, Any] = {name: tenant.named(name) for name in _DIMENSIONS}
     found["tag"] = f"tag={tenant.named('tag')}"
     if cursor_of:
-        found["cursor"] = _cursor(tenant, cursor_of, RANGE)
+        found["cursor"] = lambda: _cursor(tenant, cursor_of, RANGE)
     return Call(path=path, query=RANGE | found)
 
 
-def _cursor(tenant: Tenant, path: str, query: dict[str, str]) -> str:
-    found: str = tenant.world.good("GET", path, tenant, params=query | {"limit": 1})["next_cursor"]
+def _cursor(tenant: Tenant, path: str, query: dict[str, str]) -> str | None:
+    found: str | None = tenant.world.good("GET", path, tenant, params=query | {"limit": 1})["next_cursor"]
     return found
 
 
 def _over_time(tenant: Tenant) -> Call:
     by = RANGE | {"by": "member"}
     found = _filtered(tenant)
-    return replace(found, query=found.query | by | {"cursor": _cursor(tenant, "/v1/usage/over-time", by)})
+    cursor = {"cursor": lambda: _cursor(tenant, "/v1/usage/over-time", by)}
+    return replace(found, query=found.query | by | cursor)
 
 
 def _ahead(tenant: Tenant) -> Call:
@@ -158,9 +165,12 @@ def _ahead(tenant: Tenant) -> Call:
 
 
 def _going_on(tenant: Tenant, path: str, make: Callable[[Tenant], object]) -> Call:
-    """The second part of a list, which has one once two things are made."""
-    make(tenant), make(tenant)
-    return Call(query={"cursor": _cursor(tenant, path, {})})
+    """The second part of a list, which has one once there are two things."""
+    cursor = _cursor(tenant, path, {})
+    if not cursor:
+        make(tenant), make(tenant)
+        cursor = _cursor(tenant, path, {})
+    return Call(query={"cursor": cursor})
 
 
 def _new_version(tenant: Tenant) -> None:
