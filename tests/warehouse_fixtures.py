@@ -142,8 +142,9 @@ def lake_ask(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> 
         connection.execute("CREATE DATABASE lake_questions")
     folder = tmp_path_factory.mktemp("lake")
     catalog = psycopg.conninfo.make_conninfo(postgres_server, dbname="lake_questions")
+    # With more threads one of them waits for the catalog by asking without a pause whether it has answered.
     settings = Settings(
-        folder / "data", warehouse="lake", lake_catalog=catalog, lake_data=str(folder / "lake")
+        folder / "data", warehouse="lake", lake_catalog=catalog, lake_data=str(folder / "lake"), threads=1
     )
     with Stores.open(settings, lambda: NOW) as stores:
         fill(stores)
