@@ -61,6 +61,8 @@ class Reference:
 
     def settle(self, now: datetime) -> int:
         for place, (at, parts, owed) in enumerate(self.taken):
+            if not owed:
+                continue
             able = [g for g in self.grants if g.effective_at <= now and (g.expires_at or EVER) > at]
             for g in sorted(able, key=order):
                 parts[g.id] = parts.get(g.id, 0) + (part := min(owed, self.left[g.id]))
