@@ -51,15 +51,22 @@ class Beside:
         return None if place is None else self.looked[place]
 
     def driver(self, seen: Seen) -> Cause | None:
-        """The value that drives an episode, where one stands out among the watched ones and has enough of it."""
+        """The value that drives an episode, where one stands out among the watched ones and has enough of it.
+
+        None for the weeks of a part: they show the slow changes of small parts, beside which others have larger ones.
+        """
+        if seen.series.grain == "week" and seen.segment != Segment():
+            return None
         first, stop = seen.episode.first_step, seen.episode.stop_step
         found = drivers(seen.series, first, stop, (one.series for one in self.looked))
-        return next((one for one in found if self._has_part(segment_of(one), seen)), None)
+        return next((one for one in found if self._may_drive(segment_of(one), seen)), None)
 
-    def _has_part(self, segment: Segment, seen: Seen) -> bool:
+    def _may_drive(self, segment: Segment, seen: Seen) -> bool:
         """Whether a segment had more (or less) than usual where an episode is at its peak."""
         found = self._find(segment, seen.series)
-        if found is None or segment == seen.segment:
+        if segment.dimension == seen.segment.dimension:
+            return segment == seen.segment
+        if found is None:
             return True
         first, peak = seen.episode.first_step, seen.episode.peak_step
         later = (found.series.first - seen.series.first) // STEP[seen.series.grain]
@@ -82,6 +89,8 @@ class Beside:
 
     def explains(self, segment: Segment, seen: Seen) -> bool:
         """Whether a segment has enough of an episode's excess to be behind it; so it may where it is not watched."""
+        if segment.dimension == seen.segment.dimension:
+            return segment == seen.segment
         driving, own = self._find(segment, seen.series), self._find(seen.segment, seen.series)
         if driving is None or own is None or driving.series.is_lumpy:
             return True

@@ -16,6 +16,9 @@ import polars as pl
 LEAST_SHARE: Final = 0.3
 """A value that explains less of the change is not named first: then the cause is not clear."""
 
+NARROWEST: Final = ("member", "feature", "agent", "model", "service", "project", "team")
+"""Dimensions by how narrow a cause in them is: of values with the same runs the first one is named."""
+
 LEAST_TOLD: Final = 0.1
 MOST_TOLD: Final = 5
 OTHERS_COUNT: Final = 0.5

@@ -8,20 +8,23 @@ uncertain, and one of all rounds is old. Which value explains the change of all 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.causes import Cause, rank
+from runs_analytics.analytics.anomalies.causes import NARROWEST, Cause, rank
 from runs_analytics.analytics.anomalies.segments import STEP, Grain, Series
 
 Floats = NDArray[np.float64]
 
 ROUNDS: Final[dict[Grain, tuple[int, int]]] = {"hour": (24, 7), "day": (7, 4), "week": (1, 8)}
 """Steps of a round of the season, and how many rounds before an event say what was usual."""
+
+OTHERS_LIKE_IT: Final = 0.6
+"""A value does not stand out where the others changed by such a part of its change, on the scale of logarithms."""
 
 _MOST_GROWTH: Final = 10.0
 _LEAST_PART: Final = 1e-3
@@ -36,7 +39,7 @@ def drivers(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> tu
         stop: first step after it.
         beside: the other watched series; those of other measures and lengths of steps do not count.
     """
-    rows = []
+    rows: list[tuple[str, str, float, float]] = []
     for series in beside:
         if (series.measure, series.grain) != (lead.measure, lead.grain) or not series.segment.dimension:
             continue
@@ -52,7 +55,26 @@ def drivers(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> tu
     if not rows:
         return ()
     schema = {"dimension": pl.String, "value": pl.String, "actual": pl.Float64, "expected": pl.Float64}
-    return rank(pl.DataFrame(rows, schema=schema, orient="row"))
+    found = [one for one in rank(pl.DataFrame(rows, schema=schema, orient="row")) if _stands_out(one, rows)]
+    return tuple(sorted(found, key=lambda one: _place(one, found[0])))
+
+
+def _stands_out(cause: Cause, rows: Sequence[tuple[str, str, float, float]]) -> bool:
+    """Whether the other values of its dimension did not change like it, all in all."""
+    others = [row for row in rows if row[0] == cause.dimension and row[1] != cause.value]
+    change = _change(sum(row[2] for row in others), sum(row[3] for row in others))
+    own = _change(cause.actual, cause.expected)
+    return not others or OTHERS_LIKE_IT * abs(own) > (change if own > 0 else -change)
+
+
+def _change(actual: float, expected: float) -> float:
+    return math.log(max(actual, _LEAST_PART) / max(expected, _LEAST_PART))
+
+
+def _place(cause: Cause, first: Cause) -> int:
+    """Of values that have the same runs as the first, the narrowest comes first; the others follow as they were."""
+    is_same = math.isclose(cause.actual, first.actual) and math.isclose(cause.expected, first.expected)
+    return NARROWEST.index(cause.dimension) if is_same else len(NARROWEST)
 
 
 def amounts(series: Series, first: int, stop: int, since: int | None = None) -> tuple[float, float]:

@@ -84,6 +84,13 @@ class Event:
         return (self.lead, *self.also)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it, or a day or an hour of its parts, still goes on."""
+        return self.lead.episode.is_open or any(
+            one.episode.is_open and one.series.grain != "week" for one in self.also
+        )
+
+    @property
     def segments(self) -> set[Segment]:
         """Where it was seen, the whole left out."""
         return {one.segment for one in self.all} - {Segment()}
@@ -128,7 +135,7 @@ def one_event_each(seen: Iterable[Seen], looked: Sequence[Looked] = ()) -> tuple
         events.append(Event(lead, tuple(taken), cause))
         gone = {id(one) for one in (lead, *taken)}
         waiting = [one for one in waiting if id(one) not in gone]
-    return tuple(_with_parts(_once(events, beside)))
+    return tuple(_without_told_weeks(list(_with_parts(_once(events, beside)))))
 
 
 def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: Beside) -> Seen:
@@ -140,7 +147,8 @@ def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: B
         own, key=lambda one: (one.series.grain != loudest.series.grain, one.series.grain == "week")
     )
     if loudest in own:
-        return _whole_of(loudest, around)
+        least = _MAIN_SHARE if cause or loudest.series.grain == "week" else 1.0
+        return _whole_of(loudest, around, least)
     return _whole_of(alike[0] if alike else beside.borrowed(loudest, whose) or loudest, around)
 
 
@@ -170,6 +178,8 @@ def _once(events: Sequence[Event], beside: Beside) -> list[Event]:
 def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
     one, other = event.lead, told.lead
     if one.family != other.family or one.direction != other.direction:
+        return False
+    if one.series.grain == "week" != other.series.grain and one.segment not in (other.segment, Segment()):
         return False
     season, _ = ROUNDS[other.series.grain]
     apart = max(one.start, other.start) - min(one.stop, other.stop)
@@ -220,6 +230,31 @@ def _is_part(event: Event, lasting: Seen) -> bool:
     )
 
 
+def _without_told_weeks(events: list[Event]) -> list[Event]:
+    """The events, where weeks that stand out because of the days that are told already are a part of the largest."""
+    told = [event for event in events if event.lead.series.grain != "week"]
+    weeks = [event for event in events if event.lead.series.grain == "week"]
+    for week in weeks:
+        within = [place for place, event in enumerate(told) if _is_within(event.lead, week.lead)]
+        extra = [abs(told[place].lead.extra) for place in within]
+        if sum(extra) >= _LEAST_SHARED * abs(week.lead.extra):
+            largest = within[extra.index(max(extra))]
+            told[largest] = replace(told[largest], also=(*told[largest].also, *week.all))
+        else:
+            told.append(week)
+    return told
+
+
+def _is_within(one: Seen, week: Seen) -> bool:
+    """Whether an event of days or hours is among those that make up what some weeks show."""
+    return (
+        (one.series.measure, one.direction) == (week.series.measure, week.direction)
+        and week.segment in (one.segment, Segment())
+        and one.start < week.stop
+        and week.start < one.stop
+    )
+
+
 def _days_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
     """The days or hours that make a week stand out, where there are such, else the lead itself."""
     if lead.series.grain != "week":
@@ -234,13 +269,13 @@ def _days_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
     )
 
 
-def _whole_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
-    """The same in the whole selection where the lead is less than half of it, else the lead itself."""
+def _whole_of(lead: Seen, waiting: Sequence[Seen], least: float = _MAIN_SHARE) -> Seen:
+    """The same in the whole selection where the lead is less than such a part of it, else the lead itself."""
     if lead.segment == Segment():
         return lead
     for one in waiting:
         is_whole = one.segment == Segment() and one.series.measure == lead.series.measure
-        if is_whole and _is_as_long(one, lead) and abs(lead.extra) < _MAIN_SHARE * abs(one.extra):
+        if is_whole and _is_as_long(one, lead) and abs(lead.extra) < least * abs(one.extra):
             return one
     return lead
 
@@ -253,6 +288,9 @@ def _is_of_its_time(lead: Seen, other: Seen) -> bool:
     if other.series.grain == "week" != lead.series.grain:
         # A week that stands out because of the days that are told already.
         return shared >= _LEAST_SHARED * (lead.stop - lead.start) and other.stop - other.start <= _FEW_WEEKS
+    if lead.series.grain == "week" != other.series.grain and other.segment != lead.segment:
+        # Weeks show what is slow, and are not what made a single day of theirs stand out.
+        return shared >= _LEAST_SHARED * (lead.stop - lead.start)
     if lead.is_lasting and other.is_lasting and abs(lead.start - other.start) <= _STARTS_WITHIN:
         return shared > timedelta()
     return shared >= _TOUCHED * min(lead.stop - lead.start, other.stop - other.start)

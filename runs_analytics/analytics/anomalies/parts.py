@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from runs_analytics.analytics.anomalies.causes import Cause, rank
+from runs_analytics.analytics.anomalies.causes import NARROWEST, Cause, rank
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import SUMS, Segment
 from runs_analytics.analytics.asking import Ask
@@ -28,7 +28,6 @@ WEEKS_BEFORE: Final = 4
 MOST_CAUSES: Final = 5
 
 _ALL: Final = 0.9
-_NARROWEST: Final = ("member", "feature", "agent", "model", "service", "project", "team")
 _MOVED_MORE: Final = 1.1
 _LEAST_EXPECTED: Final = 1e-9
 
@@ -133,7 +132,7 @@ def _ranked(
 def _place(cause: Cause) -> int:
     """Of values that explain all of it the narrowest comes first; the others follow as they were ranked."""
     explains_all = cause.share >= _ALL and cause.value != NONE
-    return _NARROWEST.index(cause.dimension) if explains_all else len(_NARROWEST)
+    return NARROWEST.index(cause.dimension) if explains_all else len(NARROWEST)
 
 
 def _moved_more(cause: Cause, parts: pl.DataFrame) -> bool:

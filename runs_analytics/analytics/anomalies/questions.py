@@ -178,7 +178,7 @@ def _anomaly(zone: str, name: str, event: Event, looked: _Looked) -> Anomaly:
         start=moment_of(lead.start, zone),
         stop=moment_of(lead.stop, zone),
         peak=moment_of(series.start_of(episode.peak_step), zone),
-        is_open=episode.is_open,
+        is_open=event.is_open,
         actual_nano=_nano(episode.actual),
         expected_nano=_nano(episode.expected),
         spreads=round(float(episode.severity), 2),
