@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.causes import NARROWEST, Cause, rank
+from runs_analytics.analytics.anomalies.causes import LEAST_SHARE, NARROWEST, Cause, rank
 from runs_analytics.analytics.anomalies.segments import STEP, Grain, Series
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,8 @@ def drivers(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> tu
     if not rows:
         return ()
     schema = {"dimension": pl.String, "value": pl.String, "actual": pl.Float64, "expected": pl.Float64}
-    found = [one for one in rank(pl.DataFrame(rows, schema=schema, orient="row")) if _stands_out(one, rows)]
+    causes = rank(pl.DataFrame(rows, schema=schema, orient="row"))
+    found = [one for one in causes if one.share >= LEAST_SHARE and _stands_out(one, rows)]
     return tuple(sorted(found, key=lambda one: _place(one, found[0])))
 
 
