@@ -151,7 +151,7 @@ def test_what_goes_on_is_told_beside_an_ended_part_of_it(stores: Stores, detecto
 
 def test_what_a_file_brings_in_is_looked_at_within_the_same_hour(stores: Stores, detector: Detector) -> None:
     detector.found = ()
-    keeper = Keeper(stores)
+    keeper = Keeper(stores, seconds=lambda: 0.0)
     assert keeper.watch() == 0
     detector.found = FOUND
     assert keeper.watch() == 0

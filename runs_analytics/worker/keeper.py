@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Final
 
@@ -36,10 +37,16 @@ ACTOR: Final = "server"
 
 
 class Keeper:
-    """Runs until it is stopped; each step makes the forecasts of one day of one account."""
+    """Runs until it is stopped; each step makes the forecasts of one day of one account.
 
-    def __init__(self, stores: Stores) -> None:
+    Args:
+        stores: where they are kept.
+        seconds: a clock that only goes forward, by which it rests between watching.
+    """
+
+    def __init__(self, stores: Stores, seconds: Callable[[], float] = time.monotonic) -> None:
         self._stores = stores
+        self._seconds = seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="forecast keeper", daemon=True)
         self._too_short: dict[str, date] = {}
@@ -74,13 +81,13 @@ class Keeper:
             scope = Scope(account.id, ACTOR)
             watched = self._watched.get(account.id)
             due = (hour, self._last_import(scope))
-            rests = time.monotonic() < self._rests_until.get(account.id, 0.0)
+            rests = self._seconds() < self._rests_until.get(account.id, 0.0)
             if watched == due or (rests and watched and watched[0] == hour) or self._stopping.is_set():
                 continue
             self._watched[account.id] = due
-            began = time.monotonic()
+            began = self._seconds()
             changed += keep_found(Ask.of(self._stores, scope), self._stores, now)
-            took = time.monotonic() - began
+            took = self._seconds() - began
             self._rests_until[account.id] = began + took * RESTS
         return changed
 
