@@ -237,7 +237,7 @@ def _without_told_weeks(events: list[Event]) -> list[Event]:
     for week in weeks:
         within = [place for place, event in enumerate(told) if _is_within(event.lead, week.lead)]
         extra = [abs(told[place].lead.extra) for place in within]
-        if sum(extra) >= _LEAST_SHARED * abs(week.lead.extra):
+        if within and sum(extra) >= _LEAST_SHARED * abs(week.lead.extra):
             largest = within[extra.index(max(extra))]
             told[largest] = replace(told[largest], also=(*told[largest].also, *week.all))
         else:
