@@ -70,6 +70,9 @@ def say(text: str) -> None:
 def _measure(workspace: Workspace, names: Sequence[str]) -> tuple[list[Figure], dict[str, Any]]:
     figures: list[Figure] = []
     details: dict[str, Any] = {}
+    if names and "import" not in names and not workspace.data_dir.exists():
+        say("Importing first, as the other sections need its stores")
+        importing.fill(workspace)
     for name in SECTIONS:
         if name not in names:
             continue

@@ -173,7 +173,7 @@ def _answer_ms(server: Server, workspace: Workspace, say: Say) -> tuple[list[flo
 
 
 def _questions(workspace: Workspace) -> Iterator[dict[str, str]]:
-    """Forecasts that were not asked for before, as long as there are any: of every measure by every value."""
+    """Forecasts that were not asked for before, without end: of every measure by every value over ever fewer days."""
     runs = pl.scan_parquet(workspace.source)
     values = [
         (name, value)
@@ -182,7 +182,8 @@ def _questions(workspace: Workspace) -> Iterator[dict[str, str]]:
         if value is not None
     ]
     return (
-        {"measure": measure, name: value, "days": "366"}
+        {"measure": measure, name: value, "days": str(days)}
+        for days in range(366, 0, -1)
         for measure in ("credits", "cost", "runs")
         for name, value in values
     )

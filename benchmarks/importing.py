@@ -17,11 +17,7 @@ def measure(workspace: Workspace, say: Say) -> list[Figure]:
     create_account_with_prices(workspace)
     idle = idle_memory(workspace)
     say(f"Importing {workspace.runs:,} runs")
-    done = measured(
-        workspace.command("import", str(workspace.source), "--account", ACCOUNT, "--json", *mapping()),
-        ROOT,
-        workspace.environment,
-    )
+    done = _imported(workspace)
     report = json.loads(done.stdout)
     say(f"Imported in {done.seconds:.1f} s: {report['accepted']:,} accepted, {report['rejected']:,} rejected")
     copied = limits.copy_seconds(workspace.source, workspace.folder)
@@ -48,6 +44,17 @@ def measure(workspace: Workspace, say: Say) -> list[Figure]:
         ),
         Figure(SECTION, "rejected rows", report["rejected"], "", target=0),
     ]
+
+
+def fill(workspace: Workspace) -> None:
+    """Bring the sample in for the sections that only look at it."""
+    create_account_with_prices(workspace)
+    _imported(workspace)
+
+
+def _imported(workspace: Workspace) -> Measured:
+    command = workspace.command("import", str(workspace.source), "--account", ACCOUNT, "--json", *mapping())
+    return measured(command, ROOT, workspace.environment)
 
 
 def idle_memory(workspace: Workspace) -> Measured:

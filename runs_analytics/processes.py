@@ -58,6 +58,14 @@ class Processes:
                 self._forget(pool)
         return [work(*arguments) for arguments in jobs]
 
+    def prepare(self, work: Callable[[], Any]) -> bool:
+        """Let processes that have been started do what later work in them would wait for; whether there were any."""
+        with self._lock:
+            are_there = self._pool is not None
+        if are_there:
+            self.run_all(work, [()] * self._most)
+        return are_there
+
     def close(self) -> None:
         """End the processes; work in hand is finished, what waits is dropped. The next work starts them anew."""
         with self._lock:

@@ -90,7 +90,7 @@ def credits_over_time(frame: pl.DataFrame, theme: ChartTheme = LIGHT, **options:
 
 def drawn(chart: alt.LayerChart) -> dict[str, Any]:
     """What the browser gets; altair checks it against the Vega-Lite schema."""
-    spec: dict[str, Any] = chart.to_dict()
+    spec: dict[str, Any] = chart.to_dict(validate=True)
     return spec
 
 

@@ -15,10 +15,21 @@ from runs_analytics.processes import NICER, Processes
 def test_work_is_done_in_another_process_that_stands_back() -> None:
     processes = Processes(1)
     try:
+        assert not processes.prepare(_loaded), "nothing is started for what may never be needed"
         assert processes.run(os.getpid) != os.getpid()
         assert processes.run(os.nice, 0) == os.nice(0) + NICER
+        assert processes.prepare(_loaded)
+        assert processes.run(_has_loaded)
     finally:
         processes.close()
+
+
+def _loaded() -> None:
+    sys.modules["loaded"] = ModuleType("loaded")
+
+
+def _has_loaded() -> bool:
+    return "loaded" in sys.modules
 
 
 def test_a_process_does_not_run_the_script_of_the_pages(

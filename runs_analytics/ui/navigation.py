@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NoReturn
@@ -13,8 +14,10 @@ from runs_analytics.roles import Permission, may
 from runs_analytics.ui import address, person
 from runs_analytics.ui.session import Session
 
-ICON: Final = str(Path(__file__).with_name("favicon.png"))
-"""The icon of the browser's tab; a material icon would be fetched from another site."""
+_ICON_FILE: Final = Path(__file__).with_name("favicon.png")
+ICON: Final = f"data:image/png;base64,{b64encode(_ICON_FILE.read_bytes()).decode()}"
+"""The icon of the browser's tab, in words: a file would be fetched at every run of a page, a material icon from
+another site."""
 
 PAGES: Final[dict[str, tuple[tuple[str, str, str], ...]]] = {
     "": (("overview", "Overview", ":material/dashboard:"),),

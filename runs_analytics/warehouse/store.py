@@ -40,6 +40,12 @@ class Warehouse:
         self._local = threading.local()
         self._generation = 0
         self._asking: dict[str, duckdb.DuckDBPyConnection] = {}
+        self._writes = 0
+        """How many transactions have ended: what was read before one is not what is there after it."""
+
+        self._applied = (-1, 0)
+        """After which of them `applied_seq` was read, and what it was."""
+
         self._main = self._open()
 
     # -- reading ---------------------------------------------------------------------------------
@@ -125,13 +131,19 @@ class Warehouse:
     @property
     def applied_seq(self) -> int:
         """The highest seq whose runs are in the warehouse; nothing below it is missing."""
+        # A page asks for it at every question. A lake is written by other processes too, so that it has to be asked.
+        (after, known), writes = self._applied, self._writes
+        if after == writes and self.config.kind != LAKE:
+            return known
         # All rows are fetched: an open result keeps its snapshot, and with it the WAL, alive.
         rows = (
             self._cursor()
             .execute("SELECT max(\"value\") FROM warehouse_state WHERE name = 'applied_seq'")
             .fetchall()
         )
-        return int(rows[0][0] or 0)
+        seq = int(rows[0][0] or 0)
+        self._applied = (writes, seq)
+        return seq
 
     def check_ready(self) -> None:
         """Run a real query.
@@ -168,6 +180,8 @@ class Warehouse:
                 if isinstance(problem, duckdb.Error) and is_disk_full(problem):
                     raise _storage_failure(problem) from problem
                 raise
+            finally:
+                self._writes += 1
 
     def start_over(self) -> None:
         """Empty every table, to apply everything again."""
@@ -237,6 +251,7 @@ class Warehouse:
         with self.writing:
             log.warning("reopening the warehouse")
             self._generation += 1
+            self._writes += 1
             try:
                 self._main.close()
             except duckdb.Error as problem:
@@ -247,6 +262,7 @@ class Warehouse:
         """Close every connection; DuckDB checkpoints its file when the last one closes."""
         with self.writing:
             self._generation += 1
+            self._writes += 1
             self._main.close()
 
     # -- inside ----------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from runs_analytics.analytics import kept
+from runs_analytics.analytics import decomposition, kept
 from runs_analytics.analytics.anomalies.history import keep_found
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.forecasts import MEASURES
@@ -117,10 +117,13 @@ class Keeper:
         return True
 
     def _run(self) -> None:
+        is_prepared = False
         while not self._stopping.is_set():
             try:
                 was_due = self.step()
                 self.watch()
+                # After what the first pages show, or it would hold them up.
+                is_prepared = is_prepared or self._stores.processes.prepare(decomposition.ready)
             except RunsError as problem:
                 log.warning("forecasts and anomalies are kept later: %s", problem.message)
                 was_due = False
