@@ -325,4 +325,6 @@ def test_a_mark_leads_to_its_anomaly_and_a_verdict_on_it_is_kept(
     page.go_back()
     settle(page)
     assert page.url == address
-    expect(page.get_by_text("1 anomaly marked")).to_be_hidden()
+    page.reload()
+    settle(page)
+    expect(page.get_by_text("1 anomaly marked")).to_be_hidden(timeout=60_000)
