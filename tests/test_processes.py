@@ -18,6 +18,7 @@ def test_work_is_done_in_another_process_that_stands_back() -> None:
         assert not processes.prepare(_loaded), "nothing is started for what may never be needed"
         assert processes.run(os.getpid) != os.getpid()
         assert processes.run(os.nice, 0) == os.nice(0) + NICER
+        assert processes.run(os.sched_getscheduler, 0) == os.SCHED_IDLE
         assert processes.prepare(_loaded)
         assert processes.run(_has_loaded)
     finally:

@@ -30,6 +30,9 @@ BETWEEN_DAYS_SECONDS: Final = 0.5
 RESTS: Final = 20
 """Watching takes no more than one part in so many of the time, however many files come in."""
 
+DAY_RESTS: Final = 4.0
+"""It is no shorter than so many times what the day took."""
+
 SETTLING: Final = timedelta(hours=1)
 """How long after midnight yesterday's last runs may still come in."""
 
@@ -119,6 +122,7 @@ class Keeper:
     def _run(self) -> None:
         is_prepared = False
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 was_due = self.step()
                 self.watch()
@@ -130,4 +134,7 @@ class Keeper:
             except Exception:
                 log.exception("keeping forecasts and anomalies")
                 was_due = False
-            self._stopping.wait(BETWEEN_DAYS_SECONDS if was_due else LOOK_EVERY_SECONDS)
+            took = time.monotonic() - began
+            self._stopping.wait(
+                max(BETWEEN_DAYS_SECONDS, took * DAY_RESTS) if was_due else LOOK_EVERY_SECONDS
+            )
