@@ -309,7 +309,8 @@ def test_a_mark_leads_to_its_anomaly_and_a_verdict_on_it_is_kept(
     page.goto(site.address("usage", measure="runs"))
     settle(page)
     address = page.url
-    page.locator('path[aria-label^="LLM: runs ×6.5, spike"]').click(force=True)
+    mark = page.locator('path[aria-label^="LLM: runs ×6.5, spike"]')
+    mark.click(force=True)
     expect(page.get_by_role("heading", name="Anomalies")).to_be_visible()
     settle(page)
     page.get_by_role("radio", name="Expected").first.click()
@@ -327,4 +328,6 @@ def test_a_mark_leads_to_its_anomaly_and_a_verdict_on_it_is_kept(
     assert page.url == address
     page.reload()
     settle(page)
-    expect(page.get_by_text("1 anomaly marked")).to_be_hidden(timeout=60_000)
+    # Other marks may have come, as the server looks for anomalies all the time.
+    expect(page.locator('[data-testid="stVegaLiteChart"] path').first).to_be_attached()
+    expect(mark).to_have_count(0)
