@@ -1,4 +1,7 @@
-"""Finds a Chromium for the page tests: on PATH, else by apt-get as root, else by Playwright; never a silent skip."""
+"""Finds a Chromium for the page tests: on PATH, else by apt-get as root, else by Playwright; never a silent skip.
+
+PYTEST_DONT_REWRITE: test modules import the names below before they load this as a plugin.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 if TYPE_CHECKING:
     from serving import Server
 
 PASSWORD = "correct horse battery"
+WAIT_MS = 60_000
+"""No test is about how long a page takes: the machine may be busy with other tests."""
+
+expect.set_options(timeout=WAIT_MS)
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ARGUMENTS = [
     "--no-sandbox",
@@ -27,7 +35,16 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Each page runs its scripts once; compiling them for speed costs more than it saves.
+    "--js-flags=--no-opt --no-maglev",
 ]
+AT_REST = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    return app && app.dataset.testScriptState === "notRunning"
+        && document.querySelector('[data-testid="stMainBlockContainer"] h1')
+        && !document.querySelector('[data-testid="stSkeleton"]');
+}"""
+"""The script has run, and nothing waits for its place to be filled."""
 
 
 def find() -> str | None:
@@ -51,6 +68,29 @@ def started() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests of a file."""
+    with started() as found:
+        yield found
+
+
+def new_page(
+    chromium: Browser, width: int = 1440, height: int = 1040, *, known: StorageState | None = None
+) -> Page:
+    """A page in a window of its own, where nobody is signed in unless what it should know is given."""
+    context = chromium.new_context(viewport={"width": width, "height": height}, storage_state=known)
+    context.set_default_timeout(WAIT_MS)
+    return context.new_page()
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run and nothing moves any more."""
+    page.wait_for_function(AT_REST)
+    page.wait_for_timeout(600)
+    page.wait_for_function(AT_REST)
+
+
 def metric(page: Page, label: str) -> str:
     """What a headline card shows whose label begins so."""
     card = page.locator('[data-testid="stMetric"]').filter(has_text=re.compile(rf"^{label}"))
@@ -65,7 +105,7 @@ def set_up(page: Page, server: Server) -> None:
     page.get_by_label("New password").fill(PASSWORD)
     page.get_by_label("The same again").fill(PASSWORD)
     page.get_by_role("button", name="Create my sign-in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
 def come_in(page: Page, server: Server) -> None:
@@ -77,7 +117,7 @@ def come_in(page: Page, server: Server) -> None:
     page.get_by_label("E-mail").fill("olga@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Overview")).to_be_visible(timeout=60_000)
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
 def rested_text(page: Page) -> str:
@@ -86,9 +126,9 @@ def rested_text(page: Page) -> str:
     for _ in range(120):
         page.wait_for_timeout(250)
         now = page.locator("body").inner_text()
-        same = same + 1 if now == said else 0
+        same = same + 1 if now == said and page.evaluate(AT_REST) else 0
         said = now
-        if same >= 4 and not page.locator('[data-testid="stStatusWidget"]').count():
+        if same >= 4:
             return said
     raise AssertionError(f"the page goes on changing: {said[-500:]}")
 

@@ -81,7 +81,7 @@ class Server:
         return self.log.read_text(errors="replace")[-4000:] if self.log.exists() else ""
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """A command of the command line over the same data folder."""
+        """A command of the command line over the same data folder, in a process of its own."""
         return subprocess.run(
             [sys.executable, "-m", "runs_analytics", *arguments],
             cwd=ROOT,
@@ -92,17 +92,22 @@ class Server:
             timeout=300,
         )
 
-    def key(self, account: str) -> str:
-        """A new ingest key of an account, which is created when absent; the server must run."""
-        self._ask("accounts", "create", account)
-        return self._ask("keys", "create", "--account", account).strip()
+    def key(self, account: str, *scopes: str) -> str:
+        """A new key of an account, for ingest unless scopes are given; the account is created when absent."""
+        wanted = [word for scope in scopes for word in ("--scope", scope)]
+        if account not in {line.split("\t")[0] for line in self.ask("accounts", "list").splitlines()}:
+            self.ask("accounts", "create", account)
+        return self.ask("keys", "create", "--account", account, *wanted).strip()
 
-    def _ask(self, *arguments: str) -> str:
-        """What the server prints for a command that is sent without a process of its own, which takes a second."""
+    def ask(self, *arguments: str) -> str:
+        """What a command prints that the running server answers, without a process of its own, which takes a second.
+
+        It must end well.
+        """
         out, err = io.StringIO(), io.StringIO()
         data_dir = Path(self.environment["RUNS_DATA_DIR"])
         code = control_socket.ask_server(data_dir, arguments, str(ROOT), out, err)
-        assert code == 0 or arguments[0] == "accounts", f"{arguments}: {code} {err.getvalue()}"
+        assert code == 0, f"{arguments}: {code} {err.getvalue()}"
         return out.getvalue()
 
     def metric(self, name: str) -> float:

@@ -16,7 +16,6 @@ from serving import ROOT, Server
 
 from runs_analytics.ui.api_examples import FOLDER, LANGUAGES, TOPICS, text
 
-pytestmark = pytest.mark.alone
 STARTERS = {"sh": ("sh",), "py": (sys.executable,), "mjs": ("node",), "go": ("go", "run")}
 ADDRESS = re.compile(r"(/api/v1/[\w/]+)")
 
@@ -31,8 +30,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def key(server: Server) -> str:
-    server.command("accounts", "create", "acme")
-    return server.command("keys", "create", "--account", "acme", "--scope", "admin").stdout.strip()
+    return server.key("acme", "admin")
 
 
 def test_every_file_is_shown_and_every_shown_one_is_a_file() -> None:

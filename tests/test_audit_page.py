@@ -12,36 +12,32 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two accounts in which the same was done."""
+    server = Server(tmp_path_factory.mktemp("audit") / "data")
     server.start()
-    server.command("accounts", "create", "acme")
-    for team in ("red", "blue"):
-        server.command(
-            "limits", "set", team, "--account", "acme", "--on", "team", "--value", team, "--window", "day",
-            "--amount", "5",
-        )  # fmt: skip
-    server.command("limits", "remove", "red", "--account", "acme")
+    for account in ("acme", "changed"):
+        server.ask("accounts", "create", account)
+        for team in ("red", "blue"):
+            server.ask(
+                "limits", "set", team, "--account", account, "--on", "team", "--value", team, "--window", "day",
+                "--amount", "5",
+            )  # fmt: skip
+        server.ask("limits", "remove", "red", "--account", account)
     yield server
     server.kill()
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with browser.started() as chromium:
-        page = browser_page(chromium)
-        yield page
-        page.close()
-
-
-def browser_page(chromium: Browser) -> Page:
-    page = chromium.new_page(viewport={"width": 1440, "height": 1040}, accept_downloads=True)
-    page.set_default_timeout(30_000)
-    return page
+@pytest.fixture(scope="module")
+def page(chromium: Browser, server: Server) -> Page:
+    """A page of the owner of both."""
+    opened = browser.new_page(chromium)
+    browser.set_up(opened, server)
+    return opened
 
 
 def exported(page: Page) -> list[dict[str, object]]:
@@ -54,7 +50,6 @@ def exported(page: Page) -> list[dict[str, object]]:
 
 
 def test_the_page_filters_exports_and_verifies(server: Server, page: Page) -> None:
-    browser.set_up(page, server)
     page.goto(f"{server.address}/audit?account=acme")
     expect(page.get_by_text("Click on an act for its details and hashes.")).to_be_visible()
     assert browser.metric(page, "Acts") == "6"
@@ -71,15 +66,14 @@ def test_the_page_filters_exports_and_verifies(server: Server, page: Page) -> No
     assert "find=none+such" in page.url or "find=none%20such" in page.url
 
 
-def test_the_page_says_what_was_changed(server: Server, page: Page, tmp_path: Path) -> None:
+def test_the_page_says_what_was_changed(server: Server, page: Page) -> None:
     server.stop()
-    database = sqlite3.connect(tmp_path / "data" / "control.db")
+    database = sqlite3.connect(Path(server.environment["RUNS_DATA_DIR"]) / "control.db")
     database.execute("DROP TRIGGER audit_entries_refuse_update")
-    database.execute("UPDATE audit_entries SET actor = 'nobody' WHERE account = 'acme' AND number = 3")
+    database.execute("UPDATE audit_entries SET actor = 'nobody' WHERE account = 'changed' AND number = 3")
     database.commit()
     database.close()
     server.start()
-    browser.set_up(page, server)
-    page.goto(f"{server.address}/audit?account=acme")
+    page.goto(f"{server.address}/audit?account=changed")
     expect(page.get_by_text("number 3 is not what was recorded")).to_be_visible()
     assert browser.metric(page, "Chain") == "does not verify"

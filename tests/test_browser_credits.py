@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import browser
 import pytest
 from browser import metric
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    started = Server(tmp_path / "data")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Two accounts with a plan that gives nothing."""
+    started = Server(tmp_path_factory.mktemp("credits") / "data")
     started.start()
-    assert started.command("accounts", "create", "acme").returncode == 0
-    assert started.command("plans", "add", "none", "--account", "acme", "--allowance", "0").returncode == 0
+    for account in ("acme", "other"):
+        started.ask("accounts", "create", account)
+        started.ask("plans", "add", "none", "--account", account, "--allowance", "0")
     yield started
     started.kill()
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with browser.started() as chromium:
-        opened = chromium.new_page(viewport={"width": 1440, "height": 1040})
-        opened.set_default_timeout(30_000)
-        yield opened
+@pytest.fixture(scope="module")
+def page(chromium: Browser, server: Server) -> Page:
+    """A page of the owner of both."""
+    opened = browser.new_page(chromium)
+    browser.set_up(opened, server)
+    return opened
 
 
 def test_credits_are_bought_once_they_are_an_amount(server: Server, page: Page) -> None:
-    browser.set_up(page, server)
     page.goto(f"{server.address}/credits?account=acme")
     expect(page.get_by_text("This account keeps no ledger yet")).to_be_visible()
     page.get_by_role("button", name="Buy credits").click()
@@ -46,15 +46,15 @@ def test_credits_are_bought_once_they_are_an_amount(server: Server, page: Page) 
     expect(form).to_be_hidden()
     expect(page.get_by_text("Settled balance")).to_be_visible()
     assert metric(page, "Settled balance") == "1,234"
-    assert "\t1234.5\n" in server.command("balance", "--account", "acme").stdout
+    assert "\t1234.5\n" in server.ask("balance", "--account", "acme")
 
 
 def test_what_was_given_or_charged_by_mistake_is_taken_back(server: Server, page: Page) -> None:
-    given = ("--account", "acme", "--amount", "100", "--kind", "promotion")
-    assert server.command("grants", "add", "--id", "right", *given).returncode == 0
-    assert server.command("grants", "add", "--id", "twice", *given).returncode == 0
-    browser.set_up(page, server)
-    page.goto(f"{server.address}/credits?account=acme")
+    given = ("--account", "other", "--amount", "100", "--kind", "promotion")
+    server.ask("grants", "add", "--id", "right", *given)
+    server.ask("grants", "add", "--id", "twice", *given)
+    page.goto(f"{server.address}/credits?account=other")
+    browser.settle(page)
     assert metric(page, "Settled balance") == "200"
     _click_row(page, 2)
     page.get_by_role("button", name="Void this grant").click()
@@ -66,7 +66,7 @@ def test_what_was_given_or_charged_by_mistake_is_taken_back(server: Server, page
     expect(form).to_be_hidden()
     expect(page.get_by_text("Nothing is left of grant")).to_be_visible()
     assert metric(page, "Settled balance") == "100"
-    assert "\tvoid\tright\t-100\n" in server.command("ledger", "--account", "acme").stdout
+    assert "\tvoid\tright\t-100\n" in server.ask("ledger", "--account", "other")
 
 
 def _click_row(page: Page, number: int) -> None:

@@ -11,12 +11,11 @@ from typing import Any
 import browser
 import pytest
 from command_line import SHARED
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from serving import Server
 from test_real_logs import EXACT, reference
 
 LOG = SHARED / "data/alibaba_gentd26_requests.parquet"
-WAIT_MS = 60_000
 COLUMNS = {
     "Service (required)": "predict_type",
     "Started at (required)": "gmt_create",
@@ -27,31 +26,26 @@ COLUMNS = {
 }
 STATUSES = {"SUCCEED": "succeeded", "FAILED": "failed", "PENDING": "running"}
 
-pytestmark = [
-    pytest.mark.alone,
-    pytest.mark.skipif(not LOG.exists(), reason="the real logs are not beside this checkout"),
-]
+pytestmark = pytest.mark.skipif(not LOG.exists(), reason="the real logs are not beside this checkout")
+pytest_plugins = ("browser",)
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     started = Server(tmp_path / "data")
     started.start()
-    assert started.command("accounts", "create", "acme").returncode == 0
+    started.ask("accounts", "create", "acme")
     yield started
     started.kill()
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    with browser.started() as chromium:
-        opened = chromium.new_page(viewport={"width": 1440, "height": 2400})
-        opened.set_default_timeout(WAIT_MS)
-        yield opened
+def page(chromium: Browser) -> Page:
+    return browser.new_page(chromium, height=2400)
 
 
 def totals_of(server: Server) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(server.command("totals", "--account", "acme", "--json").stdout)
+    found: dict[str, Any] = json.loads(server.ask("totals", "--account", "acme", "--json"))
     return found
 
 
@@ -73,8 +67,7 @@ def choose(page: Page, label: str, option: str) -> None:
 
 
 def rest(page: Page) -> None:
-    page.wait_for_timeout(300)
-    page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')")
+    browser.settle(page)
 
 
 def test_a_real_log_comes_in_by_hand_and_its_totals_agree(server: Server, page: Page, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import browser
 import httpx
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from serving import Server
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 
 WIDTH = 390
 PRICES = ("0.5", "0.75")
@@ -26,9 +26,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server = Server(folder / "data", RUNS_CLOCK_FILE=str(folder / "clock"))
     server.start()
     try:
-        server.key("acme")
-        made = server.command("keys", "create", "--account", "acme", "--scope", "admin")
-        _fill(server, made.stdout.strip())
+        _fill(server, server.key("acme", "admin"))
         yield server
     finally:
         server.stop()
@@ -65,13 +63,11 @@ def _fill(server: Server, key: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(server: Server) -> Iterator[Page]:
+def page(chromium: Browser, server: Server) -> Page:
     """A phone, on which the owner of the account is signed in."""
-    with browser.started() as chromium:
-        opened = chromium.new_page(viewport={"width": WIDTH, "height": 1400})
-        opened.set_default_timeout(30_000)
-        browser.set_up(opened, server)
-        yield opened
+    opened = browser.new_page(chromium, WIDTH, 1400)
+    browser.set_up(opened, server)
+    return opened
 
 
 def columns_in_sight(table: Locator) -> list[str]:
@@ -91,10 +87,9 @@ def columns_in_sight(table: Locator) -> list[str]:
 
 def tables(page: Page) -> list[Locator]:
     """The tables that are seen, from top to bottom."""
-    page.wait_for_function("!document.querySelector('[data-testid=\"stStatusWidget\"]')")
+    browser.settle(page)
     found = page.locator('[data-testid="stDataFrame"]:visible')
     expect(found.first).to_be_visible()
-    page.wait_for_timeout(600)
     return found.all()
 
 

@@ -28,7 +28,6 @@ def test_the_programs_of_the_page_are_strictly_typed(tmp_path: Path, number: int
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.alone
 def test_the_programs_of_the_page_run(tmp_path: Path) -> None:
     assert len(PROGRAMS) == 2
     server = Server(tmp_path / "data")

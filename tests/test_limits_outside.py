@@ -11,10 +11,10 @@ import browser
 import httpx
 import pytest
 from command_line import CommandLine
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 from serving import Server
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 
 
 @pytest.fixture
@@ -44,29 +44,22 @@ def test_a_limit_on_the_command_line(command: CommandLine) -> None:
     assert command("limits", "list", "--account", "acme", "--json").json == []
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server on which each test has an account of its own."""
+    server = Server(tmp_path_factory.mktemp("limits") / "data")
     server.start()
     yield server
     server.kill()
 
 
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with browser.started() as started:
-        yield started
-
-
-def client(server: Server, *scopes: str) -> httpx.Client:
-    server.command("accounts", "create", "acme")
-    arguments = [word for scope in scopes for word in ("--scope", scope)]
-    key = server.command("keys", "create", "--account", "acme", *arguments).stdout.strip()
-    return httpx.Client(base_url=server.address, headers={"Authorization": f"Bearer {key}"}, timeout=20)
+def client(server: Server, account: str, *scopes: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {server.key(account, *scopes)}"}
+    return httpx.Client(base_url=server.address, headers=headers, timeout=60)
 
 
 def test_limits_and_authorizations_over_http(server: Server) -> None:
-    admin, asking = client(server, "admin"), client(server, "authorize")
+    admin, asking = client(server, "by-http", "admin"), client(server, "by-http", "authorize")
     wrong = {"dimension": "team", "window": "day", "amount": "5", "colour": "red"}
     assert admin.put("/api/v1/limits/red", json=wrong).json()["detail"].startswith("There is no such field.")
     body = {"dimension": "team", "value": "red", "window": "day", "amount": "5"}
@@ -88,21 +81,20 @@ def test_limits_and_authorizations_over_http(server: Server) -> None:
 
 
 def test_a_revoked_key_is_refused_at_once(server: Server) -> None:
-    asking = client(server, "authorize")
+    asking = client(server, "revoking", "authorize")
     assert asking.get("/api/v1/limits").status_code == 200
     prefix = asking.headers["authorization"].split("_")[1]
-    assert server.command("keys", "revoke", prefix, "--account", "acme").returncode == 0
+    assert server.command("keys", "revoke", prefix, "--account", "revoking").returncode == 0
     assert asking.get("/api/v1/limits").status_code == 401
 
 
 def test_a_limit_set_on_the_page_blocks_the_next_authorization(server: Server, chromium: Browser) -> None:
-    asking = client(server, "authorize")
+    asking = client(server, "on-a-page", "authorize")
     ask = {"service": "chat", "team": "red", "credits": "4"}
     assert asking.post("/api/v1/authorizations", json={**ask, "id": "a"}).status_code == 200
-    page: Page = chromium.new_page(viewport={"width": 1440, "height": 1040})
-    page.set_default_timeout(30_000)
+    page = browser.new_page(chromium)
     browser.set_up(page, server)
-    page.goto(f"{server.address}/limits?account=acme")
+    page.goto(f"{server.address}/limits?account=on-a-page")
     expect(page.get_by_text("This account has no limit yet.")).to_be_visible()
     page.get_by_role("button", name="New limit").click()
     page.get_by_role("textbox", name="Amount").fill("5")
@@ -112,7 +104,7 @@ def test_a_limit_set_on_the_page_blocks_the_next_authorization(server: Server, c
     refused = asking.post("/api/v1/authorizations", json={**ask, "id": "b"})
     assert (refused.status_code, refused.json()["cap"], refused.json()["held"]) == (429, "5", "4")
     page.reload()
-    expect(page.get_by_text("Limits on credits")).to_be_visible()
+    browser.settle(page)
     assert browser.metric(page, "Refused today") == "1"
     assert re.fullmatch(r"80\s?%", browser.metric(page, "Closest: Account"))
     page.close()

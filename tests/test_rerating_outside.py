@@ -19,7 +19,7 @@ from runs_analytics.settings import Settings
 from runs_analytics.stores import Stores
 from runs_analytics.ui import format as fmt
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 DOC = Path(__file__).parents[1] / "docs" / "rerating.md"
 RERATE = ("prices", "rerate", "--account", "acme", "--from", "2026-11-01", "--to", "2026-11-21")
 
@@ -76,21 +76,14 @@ def test_what_is_wrong_is_said(command: CommandLine, tmp_path: Path) -> None:
 def server(tmp_path: Path) -> Iterator[Server]:
     server = Server(tmp_path / "data")
     server.start()
-    assert server.command("demo", "--runs", "2000").returncode == 0
+    server.ask("demo", "--runs", "2000")
     yield server
     server.kill()
 
 
-@pytest.fixture
-def chromium() -> Iterator[Browser]:
-    with browser.started() as started:
-        yield started
-
-
 def test_a_re_rate_on_the_page_ends_in_the_ledger(server: Server, chromium: Browser) -> None:
-    server.command("grants", "add", "--account", "sample", "--amount", "100000")
-    page = chromium.new_page(viewport={"width": 1440, "height": 1040})
-    page.set_default_timeout(30_000)
+    server.ask("grants", "add", "--account", "sample", "--amount", "100000")
+    page = browser.new_page(chromium)
     page.goto(f"{server.address}/pricing?account=sample")
     expect(page.get_by_text("Prices of version 2")).to_be_visible()
     page.goto(f"{server.address}/pricing?account=sample&part=rerate&version=1")
@@ -103,7 +96,7 @@ def test_a_re_rate_on_the_page_ends_in_the_ledger(server: Server, chromium: Brow
     page.get_by_role("button", name="Post them").click()
     expect(page.get_by_text("Posted as re-rate 1.")).to_be_visible()
     expect(page.get_by_text("Confirmed re-rates")).to_be_visible()
-    lines = json.loads(server.command("ledger", "--account", "sample", "--limit", "100000", "--json").stdout)
+    lines = json.loads(server.ask("ledger", "--account", "sample", "--limit", "100000", "--json"))
     posted = [line for line in lines if line["kind"] == "correction"]
     assert {line["note"].split(" · ")[0] for line in posted} == {"re-rate 1"}
     total = sum(Decimal(line["amount"]) for line in posted)

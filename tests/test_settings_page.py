@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import browser
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from serving import Server
 
-pytestmark = pytest.mark.alone
+pytest_plugins = ("browser",)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "data")
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("settings") / "data")
     server.start()
-    assert server.command("accounts", "create", "acme").returncode == 0
+    server.ask("accounts", "create", "acme")
     yield server
     server.kill()
 
 
-@pytest.fixture
-def page(server: Server) -> Iterator[Page]:
-    with browser.started() as chromium:
-        page = chromium.new_page(viewport={"width": 1440, "height": 1040})
-        page.set_default_timeout(30_000)
-        browser.set_up(page, server)
-        yield page
+@pytest.fixture(scope="module")
+def page(chromium: Browser, server: Server) -> Page:
+    """A page of the owner."""
+    opened = browser.new_page(chromium)
+    browser.set_up(opened, server)
+    return opened
 
 
 def asks(server: Server, key: str, run_id: str) -> int:
