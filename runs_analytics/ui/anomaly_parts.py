@@ -16,7 +16,7 @@ from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history
 from runs_analytics.analytics.anomalies.history import Listed
 from runs_analytics.analytics.anomalies.questions import looked_at
-from runs_analytics.analytics.anomalies.segments import Grain, Segment
+from runs_analytics.analytics.anomalies.segments import Grain, Looked, Segment
 from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
 from runs_analytics.control.anomalies import Measure as MeasureName
 from runs_analytics.exports.document import AMOUNT, Column
@@ -104,18 +104,15 @@ def grain_of(view: View) -> Grain:
 
 def chart(view: View, shown: Measure, found: Sequence[Listed]) -> None:
     """The measure of all that is selected within its usual range, with what was unusual in it."""
-    grain = grain_of(view)
-    name = cast(MeasureName, shown.name)
-    looked = looked_at(view.ask, view.selection, view.session.now, grain).get((Segment(), name, grain))
+    looked = _looked_at(view, cast(MeasureName, shown.name))
     if looked is None:
-        length = "a day" if grain == "day" else "an hour"
         st.info(
-            f"{shown.title} is watched from four weeks of runs on, with at least five {length}; of durations by day "
-            "and without filters. Choose another measure or a longer period.",
+            f"{shown.title} is watched from three days of runs on with at least five an hour, else from four weeks "
+            "with at least five a day; of durations by day and without filters. Choose another measure.",
             icon=":material/hourglass_empty:",
         )
         return
-    series, watched = looked.series, looked.watched
+    series, watched, grain = looked.series, looked.watched, looked.series.grain
     first, stop = (
         datetime.combine(day, datetime.min.time())
         for day in (view.selection.start, view.selection.end + timedelta(days=1))
@@ -141,6 +138,16 @@ def chart(view: View, shown: Measure, found: Sequence[Listed]) -> None:
         unit=shown.unit,
     )
     st.altair_chart(drawn, theme=None)
+
+
+def _looked_at(view: View, name: MeasureName) -> Looked | None:
+    """All that is selected, by hours for a few days or where there are no days enough, else by days."""
+    grains: tuple[Grain, ...] = ("hour",) if grain_of(view) == "hour" else ("day", "hour")
+    for grain in grains:
+        looked = looked_at(view.ask, view.selection, view.session.now, grain).get((Segment(), name, grain))
+        if looked is not None:
+            return looked
+    return None
 
 
 def _shows(one: Anomaly, shown: Measure) -> bool:

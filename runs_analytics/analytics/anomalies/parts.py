@@ -1,4 +1,4 @@
-"""What made an event: each value's part of it, against the like windows of the weeks before."""
+"""What made an event: each value's part of it, against the like windows of the weeks or days before."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from runs_analytics.vocabulary import NONE
 from runs_analytics.zones import quarter_hour_of, zone_named
 
 WEEK: Final = timedelta(weeks=1)
+DAY: Final = timedelta(days=1)
 LONGEST: Final = WEEK
 """Of a longer event its last week is looked at, where it shows most."""
 
-WEEKS_BEFORE: Final = 4
+WEEKS_BEFORE, DAYS_BEFORE = 4, 7
 MOST_CAUSES: Final = 5
 
 _ALL: Final = 0.9
@@ -94,17 +95,17 @@ def causes_of(ask: Ask, selection: Selection, events: Sequence[Seen]) -> tuple[t
 
 
 def _windows(number: int, one: Seen) -> list[_Window]:
-    """The event's own window, and the like ones of the weeks before it began."""
+    """The event's own window, and the like ones of the weeks before it began, or of the days where there is none."""
     start = max(one.start, one.stop - LONGEST)
-    weeks = 1
-    while one.stop - weeks * WEEK > one.start:
-        weeks += 1
-    own = [_Window(number, True, start, one.stop)]
-    return own + [
-        _Window(number, False, start - week * WEEK, one.stop - week * WEEK)
-        for week in range(weeks, weeks + WEEKS_BEFORE)
-        if start - week * WEEK >= one.series.first
-    ]
+    before: list[_Window] = []
+    for round_, most in ((WEEK, WEEKS_BEFORE), (DAY, DAYS_BEFORE)):
+        clear = -(-(one.stop - one.start) // round_)
+        shifts = [round_ * times for times in range(clear, clear + most)]
+        before = [_Window(number, False, start - shift, one.stop - shift) for shift in shifts]
+        before = [window for window in before if window.start >= one.series.first]
+        if before:
+            break
+    return [_Window(number, True, start, one.stop), *before]
 
 
 def _ranked(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies.episodes import Scale, Watched, watch
+from runs_analytics.analytics.anomalies.young import watch_first_days
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.distribution import HISTOGRAM_DIMENSIONS
 from runs_analytics.analytics.plan import QUARTER_HOUR_DIMENSIONS, same_days, selection_shifts
@@ -65,6 +66,16 @@ LEAST_LEVEL_RUNS: Final = 10.0
 
 LEAST_HISTORY: Final = timedelta(weeks=4)
 """How long a value must have been there: before, nothing about it is usual."""
+
+LEAST_ACCOUNT_HISTORY: Final[dict[Grain, timedelta]] = {
+    "hour": timedelta(days=3),
+    "day": LEAST_HISTORY,
+    "week": LEAST_HISTORY,
+}
+"""The same of all that is selected, of which first days say something of the next ones."""
+
+FIRST_DAYS: Final = timedelta(days=8)
+"""Before, no week is known, and only what is improbable by all hours before it is told."""
 
 MOST_VALUES: Final = 40
 """Values of one dimension that are watched, largest first."""
@@ -128,12 +139,15 @@ class Series:
             nothing = np.full(len(self.array()), np.nan)
             return Watched(nothing, nothing, nothing, ())
         weights = np.frombuffer(self.weights) if self.weights else None
+        scale = SCALES.get(self.measure, "sum")
+        if self.grain == "hour" and len(self.array()) * STEP["hour"] < FIRST_DAYS:
+            return watch_first_days(self.array(), scale=scale, weights=weights, lump=self.lump)
         is_duration = self.measure == "duration"
         found = watch(
             # Durations differ by factors: twice as long is as unusual as half as long.
             np.log(self.array()) if is_duration else self.array(),
             seasons=SEASONS[self.grain],
-            scale=SCALES.get(self.measure, "sum"),
+            scale=scale,
             weights=weights,
             lump=self.lump,
             is_one_of_many=self.segment.dimension is not None,
@@ -201,12 +215,14 @@ def series_of(ask: Ask, selection: Selection, now: datetime, grain: Grain) -> tu
     covered = replace(selection, start=first.date(), end=(stop - STEP[grain]).date(), period=None)
     lengths = _lengths(covered, first, steps, grain)
     found: list[Series] = []
-    for dimension in (None, *DIMENSIONS):
+    is_young = stop - first < LEAST_HISTORY
+    for dimension in (None, *(() if is_young else DIMENSIONS)):
         if not _is_watched(ask, selection, dimension, grain):
             continue
         frame = usage.over_time(ask, covered, grain, dimension)
         placed = _placed(frame if dimension else frame.with_columns(value=pl.lit("")), first, steps, grain)
-        values = _large_enough(placed, steps, grain)
+        least = LEAST_HISTORY if dimension else LEAST_ACCOUNT_HISTORY[grain]
+        values = _large_enough(placed, steps, least // STEP[grain])
         for value in values:
             found += _sums_and_errors(placed, Segment(dimension, value), grain, first, lengths)
         if grain == "day" and dimension in (None, *HISTOGRAM_DIMENSIONS) and not selection.filters:
@@ -234,7 +250,7 @@ def _span(
     begun, last = (datetime.combine(day, time()) for day in known)
     stop = min(present, last + AFTER_LAST_RUN)
     first = max(begun + timedelta(days=1), stop - LEARNED[grain])
-    return (first, stop) if stop - first >= LEAST_HISTORY else None
+    return (first, stop) if stop - first >= LEAST_ACCOUNT_HISTORY[grain] else None
 
 
 def _with_runs(ask: Ask, selection: Selection, today: date) -> tuple[date, date] | None:
@@ -267,9 +283,8 @@ def _placed(frame: pl.DataFrame, first: datetime, steps: int, grain: Grain) -> p
     return frame.with_columns(step=step).filter(pl.col("step").is_between(0, steps - 1))
 
 
-def _large_enough(placed: pl.DataFrame, steps: int, grain: Grain) -> list[str]:
-    """The values that have been there for long enough with runs enough, largest first."""
-    least = LEAST_HISTORY // STEP[grain]
+def _large_enough(placed: pl.DataFrame, steps: int, least: int) -> list[str]:
+    """The values that have been there for so many steps with runs enough, largest first."""
     since = (
         placed.group_by("value")
         .agg(pl.col("runs").sum(), age=steps - pl.col("step").min())
