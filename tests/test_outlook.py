@@ -157,7 +157,7 @@ def test_the_page_shows_what_the_questions_answer(ask: Ask) -> None:
         "November by its end",
         "Typical miss a day",
         "80 % band held",
-        "Credits run out",
+        "Run out by forecast",
     }
     assert "The next 30 days are expected to use" in texts(app)
 

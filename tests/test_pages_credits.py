@@ -67,7 +67,7 @@ def test_the_page_shows_what_the_ledger_has(stores: Stores) -> None:
         "Settled balance": "170",
         "Credits left": "170",
         "Allowance left": "170",
-        "Run out": "30 Dec 2026",  # December's 300 last for 30 days
+        "Run out at this rate": "30 Dec 2026",  # December's 300 last for 30 days
         "Present rate": "10.0 a day",
     }
     assert "Plan **Team**" in texts(app)
@@ -135,7 +135,7 @@ def test_a_plan_is_changed_at_once(stores: Stores) -> None:
 
 def test_the_overview_leads_with_what_is_left(stores: Stores) -> None:
     found = cards(open_page("overview"))
-    assert list(found)[:3] == ["Credits left", "Allowance left", "Run out"]
+    assert list(found)[:3] == ["Credits left", "Allowance left", "Run out at this rate"]
     assert found["Credits left"] == "170"
 
 

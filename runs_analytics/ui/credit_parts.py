@@ -71,7 +71,7 @@ def cards(view: View, found: Standing) -> list[Card]:
             help=f"Of {text(given.amount_nano)} until {_day(view, given.expires_at)}." if given else None,
         ),
         Card(
-            "Run out",
+            "Run out at this rate",
             _day(view, out) if out else "not in a year",
             help=f"At {text(found.per_day_nano)} credits a day, the mean of the last {credit.RATE_DAYS} days, "
             "with the plan's next allowances and without top-ups.",

@@ -272,7 +272,7 @@ def _run_out_card(view: View) -> list[Card]:
     between = f"{LEVEL} %: {_date_of(view, found.earliest)} to {_date_of(view, found.latest)}."
     return [
         Card(
-            "Credits run out",
+            "Run out by forecast",
             _date_of(view, found.expected),
             help=f"{between} With the plan's next allowances and without top-ups, for the whole account.",
         )

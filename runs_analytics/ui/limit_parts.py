@@ -140,7 +140,7 @@ def _refused(view: View, found: Limits) -> ShownTable:
         Column("member", "Member", "text"),
     )
     rows = [_refused_row(view, one) for one in found.refused]
-    widths: dict[str, Width] = {"run": 150, "wanted": 110, "why": 330, "room": 240, "at": 160}
+    widths: dict[str, Width] = {"run": 130, "wanted": 90, "why": 290, "room": 215, "at": 155}
     return ShownTable("limits_refused", "Refused", columns, frame_of(rows, columns), widths=widths)
 
 
