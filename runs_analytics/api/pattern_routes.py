@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
@@ -101,14 +101,25 @@ class ConcurrencyQuery(SelectionPageQuery):
     by: Literal[DIMENSIONS] = Field(default="service", description="Dimension whose values are told apart.")  # type: ignore[valid-type]
 
 
+Question = Callable[[Ask, Selection, datetime], dict[str, Any]]
+Answering = Callable[[Request, Any, Question], Awaitable[Response]]
+
+
 def patterns_router(serving: Serving) -> APIRouter:
     """The routes that say when usage comes."""
     router = APIRouter(route_class=serving.route_class, tags=["Patterns"])
+    answered = _answering(serving)
+    _add_hours(router, answered)
+    _add_trends(router, answered)
+    _add_lists(router, answered, serving)
+    return router
+
+
+def _answering(serving: Serving) -> Answering:
+    """Answers a question about what a query selects, with what it rests on."""
     run, clock = serving.lane.run, serving.runtime.clock
 
-    async def answered(
-        request: Request, query: Any, ask: Callable[[Ask, Selection, datetime], Any]
-    ) -> Response:
+    async def answered(request: Request, query: Any, ask: Question) -> Response:
         def made() -> Any:
             asked, selection = selected(serving, request, query)
             rests = {"range": range_of(asked, selection), "runs": usage.totals(asked, selection).runs}
@@ -116,6 +127,10 @@ def patterns_router(serving: Serving) -> APIRouter:
 
         return answer(await run(made))
 
+    return answered
+
+
+def _add_hours(router: APIRouter, answered: Answering) -> None:
     @router.get(
         "/v1/patterns",
         **described(
@@ -158,24 +173,8 @@ def patterns_router(serving: Serving) -> APIRouter:
     async def get_peak_hours(request: Request, query: Annotated[PatternQuery, InQuery()]) -> Response:
         return await answered(request, query, lambda a, s, now: _peaks(a, s, query.measure))
 
-    @router.get(
-        "/v1/patterns/concurrency",
-        **described(
-            "Runs in progress at once: the most, by slot, and by the values of a dimension",
-            shape(
-                **_RESTS_ON,
-                **_AT_ONCE,
-                grain=TEXT,
-                by=TEXT,
-                values=list_of(_VALUE),
-                slots=list_of(shape(start=TEXT, peak=INTEGER, peak_at=nullable(TEXT))),
-                next_cursor=nullable(TEXT),
-            ),
-        ),
-    )
-    async def get_concurrency(request: Request, query: Annotated[ConcurrencyQuery, InQuery()]) -> Response:
-        return await answered(request, query, lambda a, s, now: _concurrency(serving, a, s, query, now))
 
+def _add_trends(router: APIRouter, answered: Answering) -> None:
     @router.get(
         "/v1/patterns/seasonality",
         **described(
@@ -204,6 +203,26 @@ def patterns_router(serving: Serving) -> APIRouter:
     async def get_level_changes(request: Request, query: Annotated[PatternQuery, InQuery()]) -> Response:
         return await answered(request, query, lambda a, s, now: _changes(a, s, query.measure, now))
 
+
+def _add_lists(router: APIRouter, answered: Answering, serving: Serving) -> None:
+    @router.get(
+        "/v1/patterns/concurrency",
+        **described(
+            "Runs in progress at once: the most, by slot, and by the values of a dimension",
+            shape(
+                **_RESTS_ON,
+                **_AT_ONCE,
+                grain=TEXT,
+                by=TEXT,
+                values=list_of(_VALUE),
+                slots=list_of(shape(start=TEXT, peak=INTEGER, peak_at=nullable(TEXT))),
+                next_cursor=nullable(TEXT),
+            ),
+        ),
+    )
+    async def get_concurrency(request: Request, query: Annotated[ConcurrencyQuery, InQuery()]) -> Response:
+        return await answered(request, query, lambda a, s, now: _concurrency(serving, a, s, query, now))
+
     @router.get(
         "/v1/patterns/calendar",
         **described(
@@ -213,8 +232,6 @@ def patterns_router(serving: Serving) -> APIRouter:
     )
     async def get_calendar(request: Request, query: Annotated[CalendarQuery, InQuery()]) -> Response:
         return await answered(request, query, lambda a, s, now: _calendar(serving, a, s, query, now))
-
-    return router
 
 
 def _overview(ask: Ask, selection: Selection, measure: patterns.Measure, now: datetime) -> dict[str, Any]:
