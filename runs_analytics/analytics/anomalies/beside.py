@@ -104,6 +104,9 @@ class Beside:
         if len(excess) != len(its_own):
             return False
         during = slice(first - wide.start, stop - wide.start)
+        if seen.is_per_run and its_own[during].sum() < EXPLAINED * excess[during].sum():
+            # All slow leaks have like courses: one that is part of another one is as large.
+            return False
         peak = seen.episode.peak_step - wide.start
         return bool(
             excess[during].sum() >= EXPLAINED * its_own[during].sum()

@@ -72,6 +72,9 @@ class Episode:
     is_open: bool
     """Whether it still goes on at the last step."""
 
+    is_per_run: bool = False
+    """Whether it is of what a run uses, however many there are (`leaks.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Watched:

@@ -140,7 +140,11 @@ def one_event_each(seen: Iterable[Seen], looked: Sequence[Looked] = ()) -> tuple
 
 def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: Beside) -> Seen:
     """The driver's episode, or what it shows in the time of the loudest one; the whole where that is the main part."""
-    around = [one for one in waiting if one is loudest or _is_of_its_time(loudest, one)]
+    around = [
+        one
+        for one in waiting
+        if one is loudest or (one.is_per_run == loudest.is_per_run and _is_of_its_time(loudest, one))
+    ]
     whose = segment_of(cause) if cause else loudest.segment
     own = [one for one in around if one.segment == whose]
     alike = sorted(
@@ -156,7 +160,7 @@ def _is_told_by(lead: Seen, loudest: Seen, other: Seen, beside: Beside) -> bool:
     """Whether an episode is of the event that one leads."""
     if other is loudest:
         return True
-    if not _may_share_a_cause(lead.segment, other.segment):
+    if not _may_share_a_cause(lead, other):
         return False
     if not (_is_of_its_time(lead, other) or _is_of_its_time(loudest, other)):
         return False
@@ -177,7 +181,7 @@ def _once(events: Sequence[Event], beside: Beside) -> list[Event]:
 
 def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
     one, other = event.lead, told.lead
-    if one.family != other.family or one.direction != other.direction:
+    if (one.family, one.direction, one.is_per_run) != (other.family, other.direction, other.is_per_run):
         return False
     if one.series.grain == "week" != other.series.grain and one.segment not in (other.segment, Segment()):
         return False
@@ -227,13 +231,19 @@ def _is_part(event: Event, lasting: Seen) -> bool:
         and lasting.start <= lead.start
         and lead.stop <= lasting.stop
         and any(one.segment == lasting.segment for one in event.all)
+        and (not lasting.is_per_run or _is_of_amounts(event, lasting.segment))
     )
+
+
+def _is_of_amounts(event: Event, segment: Segment) -> bool:
+    """Whether all of it is of what the runs of one segment used, and not of how many there were."""
+    return all(one.segment == segment and one.series.measure != "runs" for one in event.all)
 
 
 def _without_told_weeks(events: list[Event]) -> list[Event]:
     """The events, where weeks that stand out because of the days that are told already are a part of the largest."""
-    told = [event for event in events if event.lead.series.grain != "week"]
-    weeks = [event for event in events if event.lead.series.grain == "week"]
+    weeks = [event for event in events if event.lead.series.grain == "week" and not event.lead.is_per_run]
+    told = [event for event in events if event not in weeks]
     for week in weeks:
         within = [place for place, event in enumerate(told) if _is_within(event.lead, week.lead)]
         extra = [abs(told[place].lead.extra) for place in within]
@@ -257,7 +267,7 @@ def _is_within(one: Seen, week: Seen) -> bool:
 
 def _days_of(lead: Seen, waiting: Sequence[Seen]) -> Seen:
     """The days or hours that make a week stand out, where there are such, else the lead itself."""
-    if lead.series.grain != "week":
+    if lead.series.grain != "week" or lead.is_per_run:
         return lead
     return next(
         (
@@ -303,6 +313,8 @@ def _is_as_long(one: Seen, other: Seen) -> bool:
     return shared >= _LEAST_SHARED * shorter and (longer <= _SHORT or shared >= _LEAST_SHARED * longer)
 
 
-def _may_share_a_cause(lead: Segment, other: Segment) -> bool:
-    """Two values of one dimension have no run in common, so that one does not explain the other."""
-    return lead.dimension != other.dimension or lead.value == other.value
+def _may_share_a_cause(lead: Seen, other: Seen) -> bool:
+    """Two values of one dimension have no run in common; how many runs there are does not change what each uses."""
+    if lead.is_per_run != other.is_per_run:
+        return lead.is_per_run and lead.segment == other.segment
+    return lead.segment.dimension != other.segment.dimension or lead.segment == other.segment

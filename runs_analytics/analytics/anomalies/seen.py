@@ -88,6 +88,11 @@ class Seen:
         return difference * self.runs
 
     @property
+    def is_per_run(self) -> bool:
+        """Whether what a run uses grew, which no number of runs explains."""
+        return self.episode.is_per_run
+
+    @property
     def is_lasting(self) -> bool:
         """Whether it is a change that stays."""
         return self.episode.kind in LASTING

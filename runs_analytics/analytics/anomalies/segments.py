@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies.episodes import Scale, Watched, watch
+from runs_analytics.analytics.anomalies.leaks import with_leaks
 from runs_analytics.analytics.anomalies.young import watch_first_days
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.distribution import HISTOGRAM_DIMENSIONS
@@ -171,8 +172,14 @@ def _exponential(watched: Watched) -> Watched:
 
 
 def watch_all(series: tuple[Series, ...]) -> tuple[Watched, ...]:
-    """Watch many series, which a process of its own can do."""
-    return tuple(one.watched() for one in series)
+    """Watch many series, which a process of its own can do; weeks of credits and cost also for slow leaks."""
+    runs = {one.segment: one.array() for one in series if (one.measure, one.grain) == ("runs", "week")}
+    return tuple(
+        with_leaks(one.watched(), one.array(), runs[one.segment], one.lump)
+        if one.grain == "week" and one.measure in ("credits", "cost") and not one.is_lumpy
+        else one.watched()
+        for one in series
+    )
 
 
 def by_week(daily: Series) -> Series | None:
