@@ -202,6 +202,25 @@ def test_two_values_of_one_dimension_are_two_events_unless_the_whole_shows_both(
     assert event.lead.segment == Segment()
 
 
+def test_a_drop_of_a_part_that_had_less_than_was_expected_is_told_by_the_whole() -> None:
+    start, hours = 24 * 20, (10, 16)
+    whole, part = (np.full(24 * 21, each) for each in (60.0, 8.0))
+    for values in (whole, part):
+        values[start + hours[0] : start + hours[1]] = 0.0
+    first, stop = (start + hour for hour in hours)
+    own = seen(first, stop, grain="hour", kind="drop", severity=6, extra=0)
+    its = seen(first - 1, stop + 12, grain="hour", kind="drop", dimension="project", value="DACH", severity=7)
+    (event,) = one_event_each(
+        replace(
+            one,
+            series=replace(one.series, values=values.tobytes()),
+            episode=replace(one.episode, actual=0.0, expected=360.0),
+        )
+        for one, values in ((own, whole), (its, part))
+    )
+    assert event.lead.segment == Segment()
+
+
 def test_a_rate_of_few_runs_is_no_event() -> None:
     few, many = (
         replace(one, series=replace(one.series, weights=_weights(runs), values=_weights(runs)))

@@ -9,7 +9,7 @@ from typing import Final
 
 from runs_analytics.analytics.anomalies.beside import Beside, segment_of
 from runs_analytics.analytics.anomalies.causes import Cause
-from runs_analytics.analytics.anomalies.drivers import ROUNDS
+from runs_analytics.analytics.anomalies.drivers import ROUNDS, amounts
 from runs_analytics.analytics.anomalies.following import LASTING_MERGE_ROUNDS
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import STEP, Looked, Segment
@@ -285,9 +285,18 @@ def _whole_of(lead: Seen, waiting: Sequence[Seen], least: float = _MAIN_SHARE) -
         return lead
     for one in waiting:
         is_whole = one.segment == Segment() and one.series.measure == lead.series.measure
-        if is_whole and _is_as_long(one, lead) and abs(lead.extra) < least * abs(one.extra):
+        if is_whole and _is_as_long(one, lead) and _is_minor(lead, one, least):
             return one
     return lead
+
+
+def _is_minor(part: Seen, whole: Seen, least: float) -> bool:
+    """Whether a part has less than so much of the whole's excess; a drop takes no more than the rounds before had."""
+    excess = abs(part.extra)
+    if part.direction == "down" and not part.series.weights:
+        actual, usual = amounts(part.series, part.episode.first_step, part.episode.stop_step)
+        excess = min(excess, max(usual - actual, 0.0))
+    return excess < least * abs(whole.extra)
 
 
 def _is_of_its_time(lead: Seen, other: Seen) -> bool:
