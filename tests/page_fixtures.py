@@ -48,7 +48,7 @@ def filled_like(template: Path, folder: Path, fill: Callable[[Stores], None]) ->
 
 
 @contextmanager
-def served(folder: Path, filled: Callable[[Stores], None] | Path) -> Iterator[Stores]:
+def served(folder: Path, filled: Callable[[Stores], None] | Path, control_url: str = "") -> Iterator[Stores]:
     """The stores that the pages serve: filled by a function, or a copy of a data folder."""
     (folder / "clock").write_text(NOW.isoformat())
     with pytest.MonkeyPatch.context() as patch:
@@ -57,12 +57,13 @@ def served(folder: Path, filled: Callable[[Stores], None] | Path) -> Iterator[St
         patch.setattr(PagesManager, "__init__", _with_navigation(PagesManager.__init__))
         patch.setenv("RUNS_DATA_DIR", str(folder / "data"))
         patch.setenv("RUNS_CLOCK_FILE", str(folder / "clock"))
+        patch.setenv("RUNS_CONTROL_URL", control_url)
         # Whatever works in the background would change things behind a test's back.
         patch.setattr(Keeper, "start", lambda keeper: None)
         if isinstance(filled, Path):
             shutil.copytree(filled, folder / "data")
         else:
-            with Stores.open(Settings(folder / "data"), lambda: NOW) as stores:
+            with Stores.open(Settings(folder / "data", control_url=control_url), lambda: NOW) as stores:
                 filled(stores)
         serving = composition.current()
         # Tests apply what waits themselves.

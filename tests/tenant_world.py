@@ -126,7 +126,7 @@ class World:
         doors = [Middleware(Door, stores=stores)]
         self._app = ApiFirst(express, Starlette(routes=self.beside, middleware=doors))
         self._runner = asyncio.Runner()
-        self._seen: dict[str, tuple[int, dict[str, list[Any]]]] = {}
+        self._seen: dict[str, tuple[object, dict[str, list[Any]]]] = {}
         """Rows by account, with the version of the database in which they were read."""
         is_file = not stores.settings.control_url
         self._watch = sqlite3.connect(stores.settings.data_dir / "control.db") if is_file else None
@@ -164,12 +164,18 @@ class World:
 
     def stored(self, tenant: Tenant) -> dict[str, list[Any]]:
         """Every row of the control store that belongs to an account, read anew once anything was committed."""
-        # PostgreSQL has no such number, so that there every look reads anew.
-        (version,) = self._watch.execute("PRAGMA data_version").fetchone() if self._watch else (-1,)
-        if version < 0 or tenant.name not in self._seen or self._seen[tenant.name][0] != version:
+        version = self._version()
+        if tenant.name not in self._seen or self._seen[tenant.name][0] != version:
             with self.stores.control.read() as connection:
                 self._seen[tenant.name] = version, rows_of(connection, tenant)
         return self._seen[tenant.name][1]
+
+    def _version(self) -> object:
+        """What is another one after every commit, also of whom this process knows nothing."""
+        if self._watch:
+            return self._watch.execute("PRAGMA data_version").fetchone()
+        with self.stores.control.read() as connection:
+            return connection.scalar(sa.text("SELECT pg_current_wal_insert_lsn()"))
 
 
 def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[Any]]:
@@ -181,7 +187,9 @@ def rows_of(connection: sa.Connection, tenant: Tenant) -> dict[str, list[Any]]:
         if owner is not None:
             # As they are stored: to read them as the product does would take most of a test's time.
             mark = "?" if connection.dialect.name == "sqlite" else "%s"
-            rows = f"SELECT * FROM {table.name} WHERE {owner} = {mark}"
+            # PostgreSQL gives them in another order once something was cleared away.
+            order = ", ".join(f'"{column.name}"' for column in table.primary_key)
+            rows = f"SELECT * FROM {table.name} WHERE {owner} = {mark} ORDER BY {order}"
             is_of = (tenant.name if owner == "account" else number,)
             found[table.name] = list(connection.exec_driver_sql(rows, is_of).all())
     return found

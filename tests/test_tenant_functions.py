@@ -16,7 +16,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from control_fixtures import new_database
 from tenant_calls import CALLS, unlike
 from tenant_world import NAMES, Tenant, World, open_world, prices, rows_of
 from warehouse_fixtures import NOW
@@ -47,7 +46,7 @@ from runs_analytics.scope import Scope
 from runs_analytics.selection import Selection
 from runs_analytics.vocabulary import NANO
 
-pytest_plugins = ("control_fixtures",)
+pytest_plugins = ("control_fixtures", "tenant_stores")
 
 NAMING = {
     *("import_id", "file_sha256", "invitation_id", "person", "prefix", "grant_id", "number", "numbers"),
@@ -156,11 +155,9 @@ class _Undo(Exception):
     """Carries what an act answered out of its transaction, which then never happened."""
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    is_file = request.param == "sqlite"
-    url = "" if is_file else new_database(request.getfixturevalue("postgres_server"))
-    with open_world(tmp_path_factory.mktemp("tenants"), url) as world:
+@pytest.fixture(scope="module")
+def world(tenants_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("tenants"), tenants_url) as world:
         for tenant in world.tenants.values():
             _add_what_pages_name(world, tenant)
         yield world

@@ -20,6 +20,8 @@ from tenant_world import BAD, GOOD, NAMES, World, open_world
 from runs_analytics.api.access import operations
 from runs_analytics.visiting import COOKIE
 
+pytest_plugins = ("control_fixtures", "tenant_stores")
+
 EVERYONE = {*GOOD}
 PEOPLE_THAT_LOOK = {"person: owner", "person: admin", "person: finance", "person: analyst"}
 LOOKING = {*PEOPLE_THAT_LOOK, "key: admin", "key: read", "key: ingest+read"}
@@ -69,8 +71,8 @@ OPEN = {
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with open_world(tmp_path_factory.mktemp("tenants")) as world:
+def world(tenants_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with open_world(tmp_path_factory.mktemp("tenants"), tenants_url) as world:
         yield world
 
 
