@@ -111,7 +111,7 @@ def test_grants_and_statement_show_their_credits(server: Server, page: Page) -> 
 
 def test_the_price_book_and_the_calculator_show_their_prices(server: Server, page: Page) -> None:
     page.goto(f"{server.address}/pricing?account=acme")
-    check(page, ("Credits",), ("One credit is worth",))
+    check(page, ("Credits", "Per"), ("One credit is worth",))
     page.goto(f"{server.address}/pricing?account=acme&part=calculator")
     check(page, ("Credits",))
 
@@ -124,7 +124,7 @@ def test_a_re_rate_shows_the_difference_before_and_after_it_is_posted(server: Se
     page.get_by_role("button", name="Post corrections").click()
     page.get_by_role("button", name="Post them").click()
     expect(page.get_by_text("Posted as re-rate 1.")).to_be_visible()
-    check(page, ("Difference", "Posted credits"))
+    check(page, ("Difference", "After", "Posted credits"))
 
 
 def test_limits_show_what_is_left_and_what_was_wanted(server: Server, page: Page) -> None:

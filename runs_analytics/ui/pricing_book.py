@@ -19,7 +19,7 @@ from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.runs_rating import measure_title
-from runs_analytics.ui.tables import ShownTable, Width, frame_of
+from runs_analytics.ui.tables import ShownTable, Width, fitting, frame_of
 from runs_analytics.ui.words import DIMENSION_TITLES
 
 BOOKS: Final[dict[str, str]] = {"credits": "Credits", "cost": "Provider’s cost"}
@@ -170,7 +170,8 @@ def _prices(chosen: Edition, unit: str) -> ShownTable:
         Column("place", "Order", "integer"),
     )
     title = f"Prices of version {chosen.version.version}"
-    widths: dict[str, Width] = {"price": 120, "amount": 80, "per": 220}
+    widths: dict[str, Width] = {"price": 92, "per": 154}
+    widths["amount"] = fitting((fmt.exact(c.price) for price in ordered for c in price.components), 66)
     return ShownTable("prices", title, columns, frame_of(rows, columns), widths=widths)
 
 

@@ -22,7 +22,7 @@ from runs_analytics.ui import parts, pricing_book
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.exporting import Shown
 from runs_analytics.ui.parts import Card
-from runs_analytics.ui.tables import ShownTable, Width, frame_of
+from runs_analytics.ui.tables import ShownTable, Width, fitting, frame_of
 from runs_analytics.ui.words import DIMENSION_TITLES, escaped, value_title
 from runs_analytics.vocabulary import Dimension
 
@@ -271,9 +271,9 @@ def _past(view: View) -> ShownTable:
     columns = (
         Column("number", "Re-rate", "integer"),
         Column("difference", "Difference", "text"),
+        Column("new", "After", "text"),
         Column("posted", "Posted credits", "text"),
         Column("old", "Before", "text"),
-        Column("new", "After", "text"),
         Column("days", "Days", "text"),
         Column("prices", "Prices", "text"),
         Column("runs_changed", "Runs changed", "integer"),
@@ -282,7 +282,9 @@ def _past(view: View) -> ShownTable:
     )
     found = pricing.rerates(view.session.stores, view.ask.scope)
     rows = [_past_row(view, *one) for one in found]
-    widths: dict[str, Width] = {"difference": 150, "posted": 105, "old": 150, "new": 150, "at": 160}
+    least = {"difference": 84, "new": 60, "posted": 106, "old": 60}
+    widths: dict[str, Width] = {n: fitting((row[n] for row in rows), px) for n, px in least.items()}
+    widths["at"] = 160
     return ShownTable("rerates", "Confirmed re-rates", columns, frame_of(rows, columns), widths=widths)
 
 
@@ -290,16 +292,17 @@ def _past_row(view: View, one: StoredRerate, lines: tuple[StoredLine, ...]) -> d
     rows = [stored.line for stored in lines]
     old, new = sum(line.old_nano for line in rows), sum(line.new_nano for line in rows)
     posted = -sum(line.change_nano for line in rows if line.is_posted)
-    unit = "credits" if one.book == "credits" else view.ask.currency
+    # Credits stand without their name, as in the tables of what would change.
+    unit = "" if one.book == "credits" else f" {view.ask.currency}"
     return {
         "number": one.number,
         "days": fmt.date_range(one.selection.start, one.selection.end)
         + (" · filtered" if one.selection.filters else ""),
         "prices": f"{pricing_book.BOOKS[one.book]}, version {one.version}",
         "runs_changed": sum(line.runs_changed for line in rows),
-        "difference": f"{_signed_exact(new - old)} {unit}",
-        "old": f"{fmt.exact(fmt.from_nano(old))} {unit}",
-        "new": f"{fmt.exact(fmt.from_nano(new))} {unit}",
+        "difference": f"{_signed_exact(new - old)}{unit}",
+        "old": f"{fmt.exact(fmt.from_nano(old))}{unit}",
+        "new": f"{fmt.exact(fmt.from_nano(new))}{unit}",
         "posted": fmt.exact(fmt.from_nano(posted)) if one.book == "credits" else "",
         "at": fmt.moment(one.created_at, view.ask.local),
         "actor": one.created_by,

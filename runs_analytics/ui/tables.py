@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -21,6 +21,10 @@ Width = Literal["small", "medium", "large"] | int
 _ROW_PX: Final = 35
 _MOST_ROWS: Final = 12
 """Rows shown before the table scrolls."""
+
+_DIGIT_PX: Final = 7
+_CELL_PX: Final = 18
+"""What a cell needs beside its text."""
 
 _DRAWN: Final = {"credits": 1.0, "money": 1.0, "percent": 100.0, "duration_us": 1e-6, "bytes": 1e-3}
 """What amounts of a kind are multiplied with for the browser, which gets them as floats."""
@@ -95,6 +99,15 @@ def frame_of(rows: Sequence[Mapping[str, object]], columns: Sequence[Column]) ->
     """Rows by column name as a frame whose types are those of the columns' kinds."""
     schema = {column.name: _TYPES.get(column.kind, pl.String) for column in columns}
     return pl.DataFrame(rows, schema, orient="row")
+
+
+def fitting(texts: Iterable[str], least: int) -> int:
+    """The width in pixels that shows each of these amounts whole, as the browser cuts without a sign what is longer.
+
+    Args:
+        least: what the title of the column needs.
+    """
+    return max([least, *(_CELL_PX + _DIGIT_PX * len(text) for text in texts)])
 
 
 def grid(rows: pl.DataFrame | Sequence[Mapping[str, Any]], **options: Any) -> Any:
