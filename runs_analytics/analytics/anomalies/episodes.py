@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.following import (
@@ -23,7 +22,13 @@ from runs_analytics.analytics.anomalies.following import (
 )
 from runs_analytics.analytics.anomalies.scale import rooted, squared
 from runs_analytics.analytics.anomalies.seasons import seasons_of
-from runs_analytics.analytics.anomalies.trailing import before, trailing_mean, trailing_sum
+from runs_analytics.analytics.anomalies.trailing import (
+    before,
+    shifted,
+    trailing_mean,
+    trailing_median,
+    trailing_sum,
+)
 
 Floats = NDArray[np.float64]
 Scale = Literal["sum", "share", "mean"]
@@ -49,6 +54,7 @@ SMALL: Final = 0.1
 _SIZE_ROUNDS: Final = 28
 _LEAST_FACTOR: Final = 0.05
 _NO_SEASON: Final = 7
+_WEIGHT_STEPS: Final = 60
 _MOST_BIAS: Final = 8.0
 
 
@@ -232,8 +238,9 @@ def _eased(values: Floats, small: Floats) -> Floats:
 
 
 def _usual_weights(weights: Floats) -> Floats:
-    usual_weight = pl.Series(weights).fill_nan(0.0).rolling_median(60, min_samples=1).shift(1)
-    return np.asarray(np.maximum(usual_weight.fill_null(1.0).to_numpy(), 1.0))
+    usual_weight = shifted(trailing_median(weights, _WEIGHT_STEPS, 1))
+    usual_weight[0] = 1.0
+    return np.asarray(np.maximum(usual_weight, 1.0))
 
 
 def _told(

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.episodes import BAND, LEAST_SPREAD, Episode, Watched
 from runs_analytics.analytics.anomalies.following import BACK
+from runs_analytics.analytics.anomalies.trailing import median_of_known
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
 
 LEAST_USUAL_WEEKS, MOST_USUAL_WEEKS = 6, 13
 """Weeks before a leak that say what was usual."""
@@ -161,8 +161,8 @@ def _usual(rates: Floats, runs: Floats, chance: float) -> _Usual:
     known = ~np.isnan(past)
     count = known.sum(axis=1)
     counted = np.maximum(count, 1)
-    middle = _median(past, count)
-    most = _OUTLYING * _MAD * _median(np.abs(past - middle), count)
+    middle = median_of_known(past)[:, None]
+    most = _OUTLYING * _MAD * median_of_known(np.abs(past - middle))[:, None]
     cut = np.where(known, np.clip(past, middle - most, middle + most), 0.0)
     level = cut.sum(axis=1) / counted
     strayed = np.where(known, (cut - level[:, None]) ** 2 * past_runs, 0.0).sum(axis=1)
@@ -172,13 +172,6 @@ def _usual(rates: Floats, runs: Floats, chance: float) -> _Usual:
     return _Usual(
         np.where(count >= LEAST_USUAL_WEEKS, level, np.nan), spread, spread**2 / usual_runs / counted
     )
-
-
-def _median(rows: Floats, count: Counts) -> Floats:
-    """Of the known ones of each row (rows, columns), as a column."""
-    ordered, place = np.sort(rows, axis=1), np.arange(len(rows))
-    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, rows.shape[1] - 1)
-    return np.asarray((ordered[place, low] + ordered[place, high]) / 2)[:, None]
 
 
 def _ramps(rates: Floats, runs: Floats, usual: _Usual) -> Floats:

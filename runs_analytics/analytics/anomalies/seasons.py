@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.trailing import shifted, trailing_mean
+from runs_analytics.analytics.anomalies.trailing import (
+    median_of_known,
+    shifted,
+    trailing_mean,
+    trailing_median,
+)
 
 Floats = NDArray[np.float64]
 
@@ -70,16 +74,14 @@ def _season(values: Floats, length: int) -> Floats:
         lag = (row + 1) * length
         if lag < steps:
             rounds[row, lag:] = away[:-lag]
-    unknown = np.isnan(rounds).all(axis=0)
-    rounds[0, unknown] = 0.0
-    return np.asarray(np.where(unknown, np.nan, np.nanmedian(rounds, axis=0)))
+    return median_of_known(rounds.T)
 
 
 def _around(values: Floats, length: int) -> Floats:
     """Median of the round around each step (steps,): known half a round later."""
-    known = pl.Series(values).fill_nan(None)
-    trailing = known.rolling_median(length, min_samples=length // 2 + 1)
-    return trailing.shift(-(length // 2)).fill_null(np.nan).to_numpy()
+    later = length // 2
+    found = trailing_median(values, length, length // 2 + 1)
+    return np.concatenate([found[later:], np.full(min(later, len(found)), np.nan)])
 
 
 def _errors(level: Floats, shortest: int) -> Floats:

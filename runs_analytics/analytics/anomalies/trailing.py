@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -20,6 +21,21 @@ def trailing_mean(values: Floats, width: int, least: int) -> Floats:
     """Mean of the last `width` values (steps,) at each, likewise."""
     counts = np.maximum(_differences((~np.isnan(values)).astype(float), width), 1.0)
     return np.asarray(trailing_sum(values, width, least) / counts)
+
+
+def trailing_median(values: Floats, width: int, least: int) -> Floats:
+    """Median of the last `width` values (steps,) at each, likewise."""
+    known = pl.Series(values, nan_to_null=True).rolling_median(width, min_samples=least)
+    return np.array(known.to_numpy())
+
+
+def median_of_known(rows: Floats) -> Floats:
+    """Median of each row (rows, columns) without its NaN; NaN where there is nothing else."""
+    ordered, place = np.sort(rows, axis=1), np.arange(len(rows))
+    count = rows.shape[1] - np.isnan(rows).sum(axis=1)
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, rows.shape[1] - 1)
+    middle = (ordered[place, low] + ordered[place, high]) / 2
+    return np.asarray(np.where(count > 0, middle, np.nan))
 
 
 def before(values: Floats) -> Floats:
