@@ -8,6 +8,8 @@ that changed as much.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +28,9 @@ OTHERS_COUNT: Final = 0.5
 
 _LEAST_PART: Final = 0.005
 """Part of the whole that is added to all values, so that one that was never there is not endlessly unlike chance."""
+
+
+Part = tuple[str, str, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +52,36 @@ def rank(parts: pl.DataFrame) -> tuple[Cause, ...]:
         parts: dimension, value, actual, expected, and for means and rates weights (runs behind each value). The
             values of each dimension make up the whole.
     """
-    weight = pl.col("weights") if "weights" in parts.columns else pl.lit(1.0)
-    moved = ((pl.col("actual") - pl.col("expected")) * weight).fill_nan(None).fill_null(0.0)
-    scored = (
-        parts.with_columns(moved=moved, least=_LEAST_PART * pl.col("expected").abs().sum().over("dimension"))
-        .with_columns(whole=pl.col("moved").sum().over("dimension"), gain=_unlikeliness())
-        .filter(pl.col("whole") != 0)
-        .with_columns(
-            share=pl.col("moved") / pl.col("whole"),
-            score=(1 + OTHERS_COUNT) * pl.col("gain") - OTHERS_COUNT * pl.col("gain").sum().over("dimension"),
-        )
-        .filter(pl.col("share") >= LEAST_TOLD)
-        .sort("score", "dimension", "value", descending=[True, False, False])
-    )
-    if scored.is_empty() or scored["share"][0] < LEAST_SHARE:
+    weighted = parts if "weights" in parts.columns else parts.with_columns(weights=pl.lit(1.0))
+    return ranked(weighted.select("dimension", "value", "actual", "expected", "weights").iter_rows())
+
+
+def ranked(parts: Iterable[Part]) -> tuple[Cause, ...]:
+    """The same of rows: dimension, value, actual, expected and weight."""
+    by_dimension: dict[str, list[Part]] = {}
+    for part in parts:
+        by_dimension.setdefault(part[0], []).append(part)
+    scored = [pair for its in by_dimension.values() for pair in _scored(its) if pair[1].share >= LEAST_TOLD]
+    causes = [cause for _, cause in sorted(scored, key=lambda one: (-one[0], one[1].dimension, one[1].value))]
+    if not causes or causes[0].share < LEAST_SHARE:
         return ()
-    told = scored.head(MOST_TOLD).select("dimension", "value", "actual", "expected", "share")
-    return tuple(Cause(*row) for row in told.iter_rows())
+    return tuple(causes[:MOST_TOLD])
 
 
-def _unlikeliness() -> pl.Expr:
-    """Logarithm of how much likelier each value's amount is by its own factor than by what was expected."""
-    actual, expected = (
-        pl.max_horizontal(pl.col(name), pl.lit(0.0)) + pl.max_horizontal(pl.col("least"), pl.lit(1e-12))
-        for name in ("actual", "expected")
-    )
-    return actual * (actual / expected).log() - (actual - expected)
+def _scored(parts: Sequence[Part]) -> Iterator[tuple[float, Cause]]:
+    """The values of one dimension with how well each explains the whole's change."""
+    moved = [(actual - expected) * weight for _, _, actual, expected, weight in parts]
+    whole = sum(moved)
+    if not whole:
+        return
+    least = max(_LEAST_PART * sum(abs(part[3]) for part in parts), 1e-12)
+    gains = [_unlikeliness(part[2], part[3], least) for part in parts]
+    others = OTHERS_COUNT * sum(gains)
+    for part, more, gain in zip(parts, moved, gains, strict=True):
+        yield (1 + OTHERS_COUNT) * gain - others, Cause(*part[:4], more / whole)
+
+
+def _unlikeliness(actual: float, expected: float, least: float) -> float:
+    """Logarithm of how much likelier an amount is by its own factor than by what was expected."""
+    actual, expected = (max(amount, 0.0) + least for amount in (actual, expected))
+    return actual * math.log(actual / expected) - (actual - expected)

@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from runs_analytics.analytics.anomalies.causes import LEAST_SHARE, NARROWEST, Cause, rank
+from runs_analytics.analytics.anomalies.causes import LEAST_SHARE, NARROWEST, Cause, ranked
 from runs_analytics.analytics.anomalies.segments import STEP, Grain, Series
 
 Floats = NDArray[np.float64]
@@ -52,10 +51,7 @@ def drivers(lead: Series, first: int, stop: int, beside: Iterable[Series]) -> tu
                     *amounts(series, first - later, stop - later),
                 )
             )
-    if not rows:
-        return ()
-    schema = {"dimension": pl.String, "value": pl.String, "actual": pl.Float64, "expected": pl.Float64}
-    causes = rank(pl.DataFrame(rows, schema=schema, orient="row"))
+    causes = ranked((*row, 1.0) for row in rows)
     found = [one for one in causes if one.share >= LEAST_SHARE and _stands_out(one, rows)]
     return tuple(sorted(found, key=lambda one: _place(one, found[0])))
 
@@ -89,10 +85,10 @@ def amounts(series: Series, first: int, stop: int, since: int | None = None) -> 
     """
     season, rounds = ROUNDS[series.grain]
     since = max(first if since is None else since, 1)
-    values = np.nan_to_num(series.array())
+    values = series.array()
     if not series.weights:
         return float(values[first:stop].sum()), usual_before(values, first, stop, season, rounds, since)
-    runs = np.frombuffer(series.weights)
+    values, runs = np.nan_to_num(values), np.frombuffer(series.weights)
     usual, usual_runs = (
         usual_before(each, first, stop, season, rounds, since) for each in (values * runs, runs)
     )
@@ -131,4 +127,4 @@ def _mean_before(values: Floats, first: int, stop: int, season: int, lags: range
         for lag in lags
         if first - lag * season >= 0
     ]
-    return float(np.mean(sums)) if sums else None
+    return sum(sums) / len(sums) if sums else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
 
@@ -36,6 +36,15 @@ class Seen:
     place: int
     """Of the series among all; the first ones are preferred where two are as severe."""
 
+    start: datetime = field(init=False, repr=False, compare=False)
+    stop: datetime = field(init=False, repr=False, compare=False)
+    """The first moment after it."""
+
+    def __post_init__(self) -> None:
+        """Know its time, which every episode is held against."""
+        object.__setattr__(self, "start", self.series.start_of(self.episode.first_step))
+        object.__setattr__(self, "stop", self.series.start_of(self.episode.stop_step))
+
     @property
     def segment(self) -> Segment:
         """Where it was seen."""
@@ -45,16 +54,6 @@ class Seen:
     def family(self) -> str:
         """Of its measure: those of one family move together."""
         return FAMILIES[self.series.measure]
-
-    @property
-    def start(self) -> datetime:
-        """Its first moment, on the zone's clock."""
-        return self.series.start_of(self.episode.first_step)
-
-    @property
-    def stop(self) -> datetime:
-        """The first moment after it."""
-        return self.series.start_of(self.episode.stop_step)
 
     @property
     def direction(self) -> Direction:
