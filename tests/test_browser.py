@@ -159,6 +159,35 @@ def test_a_filter_changes_the_numbers_and_the_address_restores_them(
     assert metric(page, "API calls") == f"{site.whole.api_calls:,}"
 
 
+def test_a_part_follows_its_controls_with_address_export_and_back_button(
+    site: Site, page: Page, tmp_path: Path
+) -> None:
+    page.goto(site.address("forecast"))
+    settle(page)
+    quiet = page.get_by_text("Europe/Berlin").first.inner_text()
+    page.get_by_role("radio", name="Runs", exact=True).check()
+    page.get_by_role("radio", name="Days", exact=True).check()
+    page.wait_for_url("**part=days**")
+    expect(page.get_by_text("Runs per day")).to_be_visible()
+    settle(page)
+    coming = metric(page, "Next 30 days")
+    assert page.get_by_text("Europe/Berlin").first.inner_text().split(" · ")[0] == quiet.split(" · ")[0]
+
+    page.get_by_role("button", name="Export").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=re.compile("^JSON")).click()
+    waiting.value.save_as(tmp_path / "export.json")
+    made = json.loads((tmp_path / "export.json").read_text())
+    assert [table["name"] for table in made["manifest"]["tables"]] == ["forecast_days"]
+    assert coming in json.dumps(made, ensure_ascii=False)
+    page.keyboard.press("Escape")
+
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_text("Credits per day")).to_be_visible()
+    assert "measure" not in page.url
+
+
 def test_a_broken_address_says_so_and_shows_something(site: Site, page: Page) -> None:
     page.goto(site.address("usage", zone="Mars/Olympus"))
     settle(page)

@@ -36,12 +36,14 @@ from runs_analytics.charts import (
     alt_text,
     colour_of,
     distribution_boxes,
+    forecast_over_time,
     histogram,
     is_clickable,
     lines_over_time,
     money_unit,
     over_time,
     ranked_bars,
+    spec_of,
     top_series,
 )
 from runs_analytics.charts.series import bucket_text
@@ -331,6 +333,19 @@ def test_ticks_stay_within_the_axis(top: float, unit: Unit) -> None:
     assert len(ticks) <= 6
     assert ticks[0] == 0
     assert ticks[-1] <= top * (1 + 1e-9)
+
+
+def test_a_chart_to_keep_has_the_rows_of_each_layer_under_names_that_stay() -> None:
+    def made() -> alt.LayerChart:
+        past = pl.DataFrame({"day": [DAY], "actual": [2.0]})
+        edges = {name: [3.0] for name in ("point", "naive", "lower_80", "upper_80", "lower_95", "upper_95")}
+        coming = pl.DataFrame({"day": [DAY + timedelta(1)], **edges})
+        return forecast_over_time(past, coming, theme=LIGHT, measure_title="Credits", unit=CREDITS)
+
+    plain, kept = drawn(made()), spec_of(made())
+    for place, layer in enumerate(kept["layer"]):
+        assert kept["datasets"][layer["data"]["name"]].to_pylist() == rows_of(plain, place)
+    assert list(kept["datasets"]) == ["rows_0", "rows_1", "rows_2"]
 
 
 def test_words_tell_the_main_numbers() -> None:

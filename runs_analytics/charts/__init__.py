@@ -17,7 +17,7 @@ from runs_analytics.charts.kept import forecast_by_day
 from runs_analytics.charts.lines import lines_over_time
 from runs_analytics.charts.marks import Mark
 from runs_analytics.charts.over_time import Previous, over_time
-from runs_analytics.charts.parts import BAR, SERIES, blank, is_clickable
+from runs_analytics.charts.parts import BAR, SERIES, blank, is_clickable, spec_of
 from runs_analytics.charts.ranked import ranked_bars
 from runs_analytics.charts.series import Grain, top_series
 from runs_analytics.charts.side_by_side import side_by_side
@@ -84,6 +84,7 @@ __all__ = [
     "ranked_bars",
     "side_by_side",
     "rhythm",
+    "spec_of",
     "status_colours",
     "top_series",
     "trend_over_time",

@@ -90,6 +90,21 @@ def finished(layers: Sequence[alt.Chart], theme: ChartTheme, height_px: int, wor
     )
 
 
+def spec_of(chart: alt.LayerChart) -> dict[str, Any]:
+    """A chart that `finished` made, as `st.vega_lite_chart` takes it, with its rows as Arrow: to keep and show again.
+
+    Rows are named by their place, so that a chart that differs in them alone is the same chart to the browser.
+    """
+    frames: list[pl.DataFrame] = []
+    for part in (chart, *chart.layer):
+        if isinstance(part.data, pl.DataFrame):
+            place = next((n for n, frame in enumerate(frames) if frame is part.data), len(frames))
+            frames += [part.data] if place == len(frames) else []
+            part.data = alt.NamedData(f"rows_{place}")
+    spec = chart.to_dict()
+    return spec | {"datasets": {f"rows_{n}": frame.to_arrow() for n, frame in enumerate(frames)}}
+
+
 def is_clickable(chart: alt.LayerChart) -> bool:
     """Whether a mark of a chart that `finished` made can be clicked: a blank one has none."""
     parameters = chart.params if isinstance(chart.params, list) else []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import wraps
 from typing import Any, Final, cast
 
 import streamlit as st
@@ -15,7 +16,7 @@ from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.log_totals import whole_log
 from runs_analytics.analytics.plan import GRAINS, Grain
 from runs_analytics.selection import COMPARISONS, FIRST_DAY, Selection
-from runs_analytics.ui import address, filters, parts
+from runs_analytics.ui import address, filters, gate, parts
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.session import Session, current
 from runs_analytics.ui.words import PERIOD_TITLES, comparison_title
@@ -104,6 +105,36 @@ def open_present_page(title: str) -> View:
     parts.health_notes(session.health())
     today = Selection(session.today, session.today, session.account.zone)
     return View(title, session, today, export_slot, actions_slot)
+
+
+def part(place: Callable[..., None]) -> Callable[..., None]:
+    """What a page shows below its bar, drawn anew without the rest when a control in it has changed.
+
+    Its first argument is the View. The whole page is drawn where the rest would not be right any more.
+    """
+
+    @st.fragment
+    @wraps(place)
+    def placed(view: View, *given: Any) -> None:
+        with parts.problems_shown():
+            if gate.is_part() and not is_as_drawn(view):
+                st.rerun()
+            place(view, *given)
+
+    return placed
+
+
+def is_as_drawn(view: View) -> bool:
+    """Whether selection, day and stores are those that the bar and the quiet line show."""
+    session, stores = view.session, view.session.stores
+    today = replace(session, now=stores.clock()).today
+    selection, problem = address.read_selection(today=today, zone=session.account.zone)
+    return (
+        problem is None
+        and (selection, today) == (view.selection, session.today)
+        and stores.warehouse.applied_seq == session.applied_seq
+        and Ask.of(stores, session.own_ask.scope) == session.own_ask
+    )
 
 
 def choice(name: str, titles: dict[str, str], *, label: str, default: str | None = None) -> str:

@@ -12,6 +12,7 @@ import streamlit as st
 
 from runs_analytics.exports import FORMATS, BarChart, Document, Format, Headline, export
 from runs_analytics.exports.export import file_stem
+from runs_analytics.ui import gate
 from runs_analytics.ui.controls import View
 from runs_analytics.ui.parts import Card
 from runs_analytics.ui.tables import ShownTable
@@ -35,6 +36,24 @@ class Shown:
     chart: BarChart | None = None
     notes: Sequence[str] = ()
 
+    @property
+    def has_rows(self) -> bool:
+        """Whether there is anything to export."""
+        return any(table.frame.height for table in self.tables)
+
+
+@dataclass
+class Offer:
+    """What the menu exports when it is clicked: what a part of the page, drawn without the menu, shows by then."""
+
+    shown: Shown = Shown((), ())
+
+    def change(self, shown: Shown) -> None:
+        """Offer this from now on; the whole page is drawn where the menu comes or goes with it."""
+        had_rows, self.shown = self.shown.has_rows, shown
+        if gate.is_part() and shown.has_rows != had_rows:
+            st.rerun()
+
 
 def document(view: View, shown: Shown) -> Document:
     """The page as an export writes it."""
@@ -53,17 +72,18 @@ def document(view: View, shown: Shown) -> Document:
     )
 
 
-def menu(view: View, shown: Shown) -> None:
+def menu(view: View, shown: Shown | Offer) -> None:
     """Fill the bar's place for exports; empty while there is nothing to export."""
-    if not any(table.frame.height for table in shown.tables):
+    offer = shown if isinstance(shown, Offer) else Offer(shown)
+    if not offer.shown.has_rows:
         return
-    made = document(view, shown)
+    stem = file_stem(document(view, offer.shown))
     with view.export_slot, st.popover("Export", icon=":material/download:", key="export"):
         for kind in FORMATS:
             st.download_button(
                 _TITLES[kind],
-                data=_file(made, kind),
-                file_name=f"{file_stem(made)}.{_SUFFIXES.get(kind, kind)}",
+                data=_file(view, offer, kind),
+                file_name=f"{stem}.{_SUFFIXES.get(kind, kind)}",
                 key=f"export_{kind}",
                 type="tertiary",
                 on_click="ignore",
@@ -73,8 +93,9 @@ def menu(view: View, shown: Shown) -> None:
         )
 
 
-def _file(made: Document, kind: Format) -> Callable[[], bytes]:
+def _file(view: View, offer: Offer, kind: Format) -> Callable[[], bytes]:
     def write() -> bytes:
+        made = document(view, offer.shown)
         with tempfile.TemporaryDirectory(prefix="runs-export-") as folder:
             return export(made, kind, Path(folder)).path.read_bytes()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 import streamlit as st
@@ -66,12 +66,20 @@ def sentence(made: UsageForecast, measure: Measure) -> str:
 
 def chart(view: View, made: UsageForecast, measure: Measure) -> None:
     """The past days of the period shown, and the coming ones."""
-    first = min(view.selection.start, view.session.today - timedelta(days=LEAST_SHOWN_DAYS))
-    past = made.history.filter(pl.col("day") >= first)
-    drawn = charts.forecast_over_time(
-        past, made.days, theme=current_theme(), measure_title=measure.title, unit=measure.unit
-    )
-    st.altair_chart(drawn, theme=None)
+    today, theme = view.session.today, current_theme()
+    first = min(view.selection.start, today - timedelta(days=LEAST_SHOWN_DAYS))
+
+    def make() -> dict[str, Any]:
+        past = made.history.filter(pl.col("day") >= first)
+        drawn = charts.forecast_over_time(
+            past, made.days, theme=theme, measure_title=measure.title, unit=measure.unit
+        )
+        return charts.spec_of(drawn)
+
+    learned, days = learned_from(view.selection, today), made.days.height
+    asked = (learned, made.measure, days, today, first, theme.name)
+    # Drawing takes as long as all else that a page from memory waits for.
+    st.vega_lite_chart(spec=view.ask.kept("ui.forecast_chart", *asked, make=make), theme=None)
 
 
 def days_table(made: UsageForecast, measure: Measure) -> ShownTable:

@@ -41,7 +41,7 @@ class Entry:
                     "Your role has changed, and nothing was done. Do it again if you still may."
                 )
         except Unauthenticated:
-            if _is_part():
+            if is_part():
                 # The whole page runs again, and finds the door closed or what the new role shows.
                 st.rerun(scope="app")
             raise
@@ -75,7 +75,8 @@ def _present_run() -> object:
     return None if context is None else context.parallel_coordinator
 
 
-def _is_part() -> bool:
+def is_part() -> bool:
+    """Whether a part of a page runs by itself, without the page."""
     context = get_script_run_ctx(suppress_warning=True)
     return context is not None and context._has_script_started and bool(context.fragment_ids_this_run)
 
