@@ -100,6 +100,8 @@ class Follower:
         # Mean steps to a false alarm of a CUSUM: Siegmund, Sequential analysis, 1985.
         self._alarm = math.log(2 * DRIFT**2 * sureness.quiet_rounds * season) / (2 * DRIFT) - 1.166
         self._calm = max(2, season // 8)
+        self._gain, self._slow_gain = 1 / SPREAD_ROUNDS / season, 1 / SLOW_ROUNDS / season
+        self._stray_gain = 1 / STRAY_ROUNDS / season
         self.spans: list[Span] = []
         self.levels: list[float] = []
         self.spreads: list[float] = []
@@ -128,8 +130,11 @@ class Follower:
         """
         self._factors = factors.tolist()
         columns = (each.tolist() for each in (values, least, doubt, certainty))
+        phases, season = self._phases, self._season
         for step, (value, floor, unsure, certain) in enumerate(zip(*columns, strict=True)):
-            spread = max(self._spread * self._phases[step % self._season], floor)
+            spread = self._spread * phases[step % season]
+            if spread < floor:
+                spread = floor
             if unsure:
                 spread = math.hypot(spread, unsure)
             self._least = floor
@@ -145,40 +150,50 @@ class Follower:
             if self._sign:
                 self._go_on(step, distance)
             else:
-                self._usual_step(step, value, distance)
+                self._usual_step(step, value, distance, spread / certain)
         if self._sign:
             self._end(len(self._values))
 
-    def _usual_step(self, step: int, value: float, distance: float) -> None:
-        error = value - self._level
-        learned = self._seen - 2 * self._season
-        size, stray = abs(error), abs(self._apart(step, self._slow))
+    # A step is judged some hundred thousand times for a page: comparisons are written out, as a call takes longer.
+
+    def _usual_step(self, step: int, value: float, distance: float, spread: float) -> None:
+        level, seen = self._level, self._seen
+        error = value - level
+        learned = seen - 2 * self._season
+        apart, usual = self._apart(step, self._slow), self._usual_stray(step)
+        size, stray = abs(error), abs(apart)
         if learned > self._season:
-            error = min(BOUND * self.spreads[-1], max(-BOUND * self.spreads[-1], error))
-            size = min(size, WIDENS * self.spreads[-1])
-            stray = min(stray, WIDENS * self._usual_stray(step))
-        self._judge(step, distance)
+            bound, widest = BOUND * spread, WIDENS * spread
+            error = bound if error > bound else -bound if error < -bound else error
+            size = widest if size > widest else size
+            stray = WIDENS * usual if stray > WIDENS * usual else stray
+        self._judge(step, distance, spread, apart / usual if usual else math.inf, usual)
         if self._sign:
             return
-        self._level += max(FAST, 1 / self._seen) * error
-        self._slow += max(1 / SLOW_ROUNDS / self._season, 1 / self._seen) * (self._level - self._slow)
+        gain, slow_gain = 1 / seen, self._slow_gain
+        level += (FAST if gain < FAST else gain) * error
+        self._level = level
+        self._slow += (slow_gain if slow_gain > gain else gain) * (level - self._slow)
         if learned > 0:
             self._learn(step, learned, distance, size, stray)
 
     def _learn(self, step: int, learned: int, distance: float, size: float, stray: float) -> None:
         """Take up how far a step strayed; the first rounds, whose season is not known, do not count."""
-        gain = max(1 / SPREAD_ROUNDS / self._season, 1 / learned)
+        first, gain, stray_gain = 1 / learned, self._gain, self._stray_gain
+        gain = gain if gain > first else first
         self._spread += gain * (USUAL_SIZE * size - self._spread)
         if self._spread > 0:
             phase = step % self._season
-            wanted = min(2.0, max(0.5, USUAL_SIZE * size / self._spread))
+            wanted = USUAL_SIZE * size / self._spread
+            wanted = 2.0 if wanted > 2.0 else 0.5 if wanted < 0.5 else wanted
             self._phases[phase] += PHASE_GAIN * (wanted - self._phases[phase])
-        self._stray += max(1 / STRAY_ROUNDS / self._season, 1 / learned) * (USUAL_SIZE * stray - self._stray)
+        self._stray += (stray_gain if stray_gain > first else first) * (USUAL_SIZE * stray - self._stray)
         if learned > self._season:
             self._outer *= 1 + OUTER_GAIN * (OUTER if abs(distance) > self._outer else OUTER - 1)
         crept = abs(self._level - self._slow)
         if learned > 2 * self._season:
-            crept = min(crept, 3 * max(self._creep, self._least))
+            most = 3 * (self._creep if self._creep > self._least else self._least)
+            crept = most if crept > most else crept
         self._creep += gain * (USUAL_SIZE * crept - self._creep)
 
     def _apart(self, step: int, level: float) -> float:
@@ -191,18 +206,21 @@ class Follower:
     def _usual_stray(self, step: int) -> float:
         least = self._least
         if self._is_rooted:
-            least *= 2 * self._factors[step] * max(abs(self._level), least)
-        return max(self._stray, least)
+            level = abs(self._level)
+            least *= 2 * self._factors[step] * (level if level > least else least)
+        return self._stray if self._stray > least else least
 
-    def _judge(self, step: int, distance: float) -> None:
+    def _judge(self, step: int, distance: float, spread: float, far: float, usual: float) -> None:
         """Add up the distance, and start an event where it is one."""
-        scaled = distance / max(1.0, self._outer / OUTER_SPREADS)
-        if self._up <= 0:
+        heavy = self._outer / OUTER_SPREADS
+        scaled = distance / heavy if heavy > 1.0 else distance
+        up, down = self._up, self._down
+        if up <= 0:
             self._up_from = step
-        if self._down <= 0:
+        if down <= 0:
             self._down_from = step
-        self._up = max(self._up + scaled - DRIFT, 0.0)
-        self._down = max(self._down - scaled - DRIFT, 0.0)
+        up, down = up + scaled - DRIFT, down - scaled - DRIFT
+        self._up, self._down = up if up > 0.0 else 0.0, down if down > 0.0 else 0.0
         crept = self._level - self._slow
         if crept > 0:
             self._under_from = step
@@ -211,18 +229,15 @@ class Follower:
         if step < self._judged_from or step < self._settled_from:
             self._up, self._down = min(self._up, self._alarm / 2), min(self._down, self._alarm / 2)
             return
-        usual = self._usual_stray(step)
-        far = self._apart(step, self._slow) / usual
-        if self._up >= self._alarm or (far >= self._sureness.far_strays and scaled > FAR_SPREADS):
+        sureness = self._sureness
+        if self._up >= self._alarm or (far >= sureness.far_strays and scaled > FAR_SPREADS):
             self._start_if_it_matters(step, 1, self._up_from, usual)
-        elif self._down >= self._alarm or (far <= -self._sureness.far_strays and scaled < -FAR_SPREADS):
+        elif self._down >= self._alarm or (far <= -sureness.far_strays and scaled < -FAR_SPREADS):
             self._start_if_it_matters(step, -1, self._down_from, usual)
         if self._sign:
             return
-        if (
-            abs(crept) >= self._sureness.creep * max(self._creep, self._least)
-            and abs(crept) > 2 * self.spreads[-1]
-        ):
+        least = self._creep if self._creep > self._least else self._least
+        if abs(crept) >= sureness.creep * least and abs(crept) > 2 * spread:
             since = self._over_from if crept > 0 else self._under_from
             self._start(step, 1 if crept > 0 else -1, since, self._slow, abs(far))
 
