@@ -57,6 +57,10 @@ PLANS = (
     Plan("bare", "Bare", "month", 0, top_up=TopUpRule(5, 7, 7)),
 )
 
+SOLD = sa.select(grants.c.id, grants.c.note).where(
+    grants.c.account == sa.bindparam("account"), grants.c.id.endswith(":overage")
+)
+
 
 class LedgerMachine(RuleBasedStateMachine):
     """Acts on a real store and on the reference alike, and compares them in the act's own transaction."""
@@ -112,8 +116,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert [(g.id, left) for g, left in found.left] == model.remaining(now)
         assert found.overage_nano == sum(owed for _, _, owed in model.taken)
         assert held_credits_nano(connection, scope) == sum(nano for nano, _ in model.holds.values())
-        is_sold = (grants.c.account == scope.account) & grants.c.id.endswith(":overage")
-        sold = {row.id: row.note for row in connection.execute(sa.select(grants).where(is_sold))}
+        sold = dict(connection.execute(SOLD, {"account": scope.account}).all())
         assert sold.keys() == model.charged.keys()
         for name, money in model.charged.items():
             assert Fraction(sold[name].split()[-2]) == Fraction(round(money), 10**9)

@@ -60,6 +60,14 @@ GENESIS: Final = "0" * 64
 
 _KEY: Final = re.compile(r"(runs_[a-z0-9]{8}_)[0-9a-fA-F]+", re.ASCII)
 
+_LAST: Final = (
+    sa.select(audit_entries.c.number, audit_entries.c.hash)
+    .where(audit_entries.c.account == sa.bindparam("account"))
+    .order_by(audit_entries.c.number.desc())
+    .limit(1)
+)
+_ADD: Final = sa.insert(audit_entries)
+
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
@@ -117,12 +125,7 @@ def record(
     """
     if action not in ACTIONS:
         raise ValueError(f"Action {action!r} is unknown; use one of: {', '.join(ACTIONS)}.")
-    last = connection.execute(
-        sa.select(audit_entries.c.number, audit_entries.c.hash)
-        .where(audit_entries.c.account == scope.account)
-        .order_by(audit_entries.c.number.desc())
-        .limit(1)
-    ).one_or_none()
+    last = connection.execute(_LAST, {"account": scope.account}).one_or_none()
     row: dict[str, Any] = {
         "account": scope.account,
         "number": 1 if last is None else last.number + 1,
@@ -138,7 +141,7 @@ def record(
         "previous_hash": GENESIS if last is None else last.hash,
     }
     row["hash"] = entry_hash({**row, "at": microseconds(now)})
-    connection.execute(sa.insert(audit_entries).values(row))
+    connection.execute(_ADD, row)
     del row["account"]
     return AuditEntry(**row)
 

@@ -23,6 +23,7 @@ from runs_analytics.control.ledger_lines import (
     Line,
     amounts_of_grants,
     entries_about,
+    expired_with_left,
     find_grant,
     get_entry,
     grants_with_left,
@@ -160,8 +161,7 @@ def _settle(connection: sa.Connection, scope: Scope, until: datetime, now: datet
     paid = _pay_overage(connection, scope, until, now) if head(connection, scope)[1] else ()
     expired = [
         Line("expiry", grant.id, -left_nano)
-        for grant, left_nano in grants_with_left(connection, scope)
-        if grant.expires_at is not None and grant.expires_at <= until
+        for grant, left_nano in expired_with_left(connection, scope, until)
     ]
     return paid + post(connection, scope, expired, now=now)
 

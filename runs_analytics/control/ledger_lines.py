@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -22,6 +23,40 @@ _QUARTER_HOUR_US: Final = 15 * 60 * 1_000_000
 
 _HEAD: Final = sa.select(ledger_heads.c.last_number, ledger_heads.c.overage_nano).where(
     ledger_heads.c.account == sa.bindparam("account")
+)
+# Made once: to make these again at each posting would take longer than to ask them.
+_WITH_LEFT: Final = (
+    sa.select(*(grants.c[name] for name in Grant.__dataclass_fields__), grant_balances.c.left_nano)
+    .join(
+        grant_balances,
+        (grant_balances.c.account == grants.c.account) & (grant_balances.c.grant_id == grants.c.id),
+    )
+    .where(grants.c.account == sa.bindparam("account"), grant_balances.c.left_nano > 0)
+)
+_EXPIRED: Final = _WITH_LEFT.where(grants.c.expires_at <= sa.bindparam("until"))
+_ADD_LINES: Final = sa.insert(ledger_entries)
+_ADD_GRANT: Final = sa.insert(grants)
+_ADD_BALANCE: Final = sa.insert(grant_balances)
+_AMOUNTS: Final = (
+    sa.select(ledger_entries.c.number, ledger_entries.c.grant_id, ledger_entries.c.amount_nano)
+    .where(ledger_entries.c.account == sa.bindparam("account"))
+    .order_by(ledger_entries.c.number)
+)
+_AT_ONCE: Final = 10_000
+"""Entries that are taken out of the database together."""
+
+_MOVE: Final = (
+    sa.update(grant_balances)
+    .where(
+        grant_balances.c.account == sa.bindparam("of_account"),
+        grant_balances.c.grant_id == sa.bindparam("of_grant"),
+    )
+    .values(left_nano=grant_balances.c.left_nano + sa.bindparam("added_nano"))
+)
+_MOVE_HEAD: Final = (
+    sa.update(ledger_heads)
+    .where(ledger_heads.c.account == sa.bindparam("of_account"))
+    .values(last_number=sa.bindparam("to_number"), overage_nano=sa.bindparam("to_overage"))
 )
 
 EntryKind = Literal["grant", "usage", "overage", "expiry", "void", "refund", "correction"]
@@ -67,12 +102,10 @@ def post(
         return ()
     last_number, overage_nano = head(connection, scope)
     posted = tuple(
-        Entry(**asdict(line), number=number, posted_at=now, actor=scope.actor)
+        Entry(**vars(line), number=number, posted_at=now, actor=scope.actor)
         for number, line in enumerate(lines, last_number + 1)
     )
-    connection.execute(
-        sa.insert(ledger_entries), [{"account": scope.account, **asdict(entry)} for entry in posted]
-    )
+    connection.execute(_ADD_LINES, [{"account": scope.account, **vars(entry)} for entry in posted])
     moved: dict[str, int] = {}
     for entry in posted:
         if entry.grant_id is None:
@@ -80,14 +113,16 @@ def post(
         else:
             moved[entry.grant_id] = moved.get(entry.grant_id, 0) + entry.amount_nano
     for grant_id, amount_nano in moved.items():
-        _move(connection, scope, grant_id, amount_nano)
-    values = {"last_number": posted[-1].number, "overage_nano": overage_nano}
-    if last_number:
         connection.execute(
-            sa.update(ledger_heads).where(ledger_heads.c.account == scope.account).values(values)
+            _MOVE, {"of_account": scope.account, "of_grant": grant_id, "added_nano": amount_nano}
         )
+    number = posted[-1].number
+    if last_number:
+        values = {"of_account": scope.account, "to_number": number, "to_overage": overage_nano}
+        connection.execute(_MOVE_HEAD, values)
     else:
-        connection.execute(sa.insert(ledger_heads).values(account=scope.account, **values))
+        values = {"account": scope.account, "last_number": number, "overage_nano": overage_nano}
+        connection.execute(sa.insert(ledger_heads), values)
     return posted
 
 
@@ -99,15 +134,14 @@ def head(connection: sa.Connection, scope: Scope) -> tuple[int, int]:
 
 def grants_with_left(connection: sa.Connection, scope: Scope) -> list[tuple[Grant, int]]:
     """The grants of which something is left."""
-    query = (
-        sa.select(grants, grant_balances.c.left_nano)
-        .join(
-            grant_balances,
-            (grant_balances.c.account == grants.c.account) & (grant_balances.c.grant_id == grants.c.id),
-        )
-        .where(grants.c.account == scope.account, grant_balances.c.left_nano > 0)
-    )
-    return [(_read_grant(row), row.left_nano) for row in connection.execute(query)]
+    rows = connection.execute(_WITH_LEFT, {"account": scope.account})
+    return [(Grant(*values), left_nano) for *values, left_nano in rows.all()]
+
+
+def expired_with_left(connection: sa.Connection, scope: Scope, until: datetime) -> list[tuple[Grant, int]]:
+    """Those of them that have expired by a moment."""
+    rows = connection.execute(_EXPIRED, {"account": scope.account, "until": until})
+    return [(Grant(*values), left_nano) for *values, left_nano in rows.all()]
 
 
 def find_grant(connection: sa.Connection, scope: Scope, grant_id: str) -> Grant | None:
@@ -153,12 +187,9 @@ def entries_about(connection: sa.Connection, scope: Scope, number: int) -> list[
 
 def insert_grant(connection: sa.Connection, scope: Scope, grant: Grant, note: str) -> None:
     """Keep a grant of which nothing can be burnt until its line is posted."""
-    connection.execute(
-        sa.insert(grants).values(account=scope.account, created_by=scope.actor, note=note, **asdict(grant))
-    )
-    connection.execute(
-        sa.insert(grant_balances).values(account=scope.account, grant_id=grant.id, left_nano=0)
-    )
+    values = {"account": scope.account, "created_by": scope.actor, "note": note, **asdict(grant)}
+    connection.execute(_ADD_GRANT, values)
+    connection.execute(_ADD_BALANCE, {"account": scope.account, "grant_id": grant.id, "left_nano": 0})
 
 
 def void_grants(connection: sa.Connection, scope: Scope) -> set[str]:
@@ -271,15 +302,15 @@ def check_ledger(connection: sa.Connection, scope: Scope) -> None:
     """
     left: dict[str, int] = {}
     overage_nano = last_number = 0
-    query = sa.select(ledger_entries).where(ledger_entries.c.account == scope.account)
-    for row in connection.execute(query.order_by(ledger_entries.c.number)):
-        if row.number != last_number + 1:
-            raise Damaged(f"The ledger of {scope.account!r} goes from entry {last_number} to {row.number}.")
-        last_number = row.number
-        if row.grant_id is None:
-            overage_nano -= row.amount_nano
+    found = connection.execute(_AMOUNTS, {"account": scope.account}).partitions(_AT_ONCE)
+    for number, grant_id, amount_nano in itertools.chain.from_iterable(found):
+        if number != last_number + 1:
+            raise Damaged(f"The ledger of {scope.account!r} goes from entry {last_number} to {number}.")
+        last_number = number
+        if grant_id is None:
+            overage_nano -= amount_nano
         else:
-            left[row.grant_id] = left.get(row.grant_id, 0) + row.amount_nano
+            left[grant_id] = left.get(grant_id, 0) + amount_nano
     rows = connection.execute(
         sa.select(grant_balances.c.grant_id, grant_balances.c.left_nano).where(
             grant_balances.c.account == scope.account
@@ -288,14 +319,6 @@ def check_ledger(connection: sa.Connection, scope: Scope) -> None:
     kept = {row.grant_id: row.left_nano for row in rows}
     if kept != left or head(connection, scope) != (last_number, overage_nano):
         raise Damaged(f"The balances of {scope.account!r} are not the sums of its ledger.")
-
-
-def _move(connection: sa.Connection, scope: Scope, grant_id: str, amount_nano: int) -> None:
-    connection.execute(
-        sa.update(grant_balances)
-        .where(grant_balances.c.account == scope.account, grant_balances.c.grant_id == grant_id)
-        .values(left_nano=grant_balances.c.left_nano + amount_nano)
-    )
 
 
 def _read_grant(row: sa.Row[Any]) -> Grant:

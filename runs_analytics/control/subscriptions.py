@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 
@@ -24,6 +24,24 @@ class PlanVersion:
     created_by: str
 
 
+_heads, _subs, _plans = subscription_heads.c, subscriptions.c, plan_versions.c
+_CURRENT: Final = (
+    sa.select(plan_versions, _subs.version.label("number"), _subs.starts_at, _heads.next_at)
+    .select_from(subscription_heads)
+    .join(subscriptions, (_subs.account == _heads.account) & (_subs.version == _heads.version))
+    .join(
+        plan_versions,
+        (_plans.account == _subs.account)
+        & (_plans.id == _subs.plan_id)
+        & (_plans.version == _subs.plan_version),
+    )
+    .where(_heads.account == sa.bindparam("account"))
+)
+_DUE: Final = sa.select(_heads.account).where(
+    _heads.account == sa.bindparam("account"), _heads.next_at <= sa.bindparam("now")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Subscription:
     """The plan that an account has."""
@@ -40,20 +58,7 @@ class Subscription:
 
 def current_subscription(connection: sa.Connection, scope: Scope) -> Subscription | None:
     """The scope's account's newest subscription, or None."""
-    heads, subs, plans = subscription_heads.c, subscriptions.c, plan_versions.c
-    query = (
-        sa.select(plan_versions, subs.version.label("number"), subs.starts_at, heads.next_at)
-        .select_from(subscription_heads)
-        .join(subscriptions, (subs.account == heads.account) & (subs.version == heads.version))
-        .join(
-            plan_versions,
-            (plans.account == subs.account)
-            & (plans.id == subs.plan_id)
-            & (plans.version == subs.plan_version),
-        )
-        .where(heads.account == scope.account)
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_CURRENT, {"account": scope.account}).one_or_none()
     if row is None:
         return None
     return Subscription(row.number, _read_plan(row), row.version, row.starts_at, row.next_at)
@@ -67,8 +72,7 @@ def may_overdraw(connection: sa.Connection, scope: Scope) -> bool:
 
 def due_subscription(connection: sa.Connection, scope: Scope, now: datetime) -> Subscription | None:
     """The account's subscription when a period has begun whose allowance was not given."""
-    is_due = (subscription_heads.c.account == scope.account) & (subscription_heads.c.next_at <= now)
-    if connection.execute(sa.select(subscription_heads.c.account).where(is_due)).one_or_none() is None:
+    if connection.execute(_DUE, {"account": scope.account, "now": now}).one_or_none() is None:
         return None
     return current_subscription(connection, scope)
 
