@@ -39,6 +39,9 @@ CALM: Final = 2
 ACCEPTED: Final = 8
 """Weeks after a leak was seen in which what it has grown to becomes usual."""
 
+_STEP_FITS_BY: Final = 2.0
+"""What a step gains by chance alone, as where it is is free: Akaike, 1974."""
+
 _OUTLYING: Final = 4.0
 _MAD: Final = 1.4826
 """Spread of a normal distribution in median distances."""
@@ -145,8 +148,8 @@ def _first_leak(rates: Floats, runs: Floats, chance: float) -> Leak | None:
     for place in np.lexsort((-unlikely[starts, columns], ends)):
         first, at = int(starts[place]), int(ends[place])
         away = rates - usual.level[first]
-        if _is_ramp(away[first : at + 1], runs[first : at + 1]):
-            spread = float(usual.spread[first])
+        spread = float(usual.spread[first])
+        if _is_ramp(away[first : at + 1] / spread, runs[first : at + 1]):
             stop = _stop(away * np.sqrt(runs) / spread, at)
             severity = float(unlikely[first, at - first : stop - first].max())
             return Leak(first, stop, math.exp(usual.level[first]), spread, severity)
@@ -193,12 +196,12 @@ def _ramps(rates: Floats, runs: Floats, usual: _Usual) -> Floats:
 
 
 def _is_ramp(away: Floats, runs: Floats) -> bool:
-    """Whether what lies above the usual (steps,) is more like a ramp than like a step."""
+    """Whether what lies above the usual (steps,), in spreads, is at least as like a ramp as it is like a step."""
     ramp = np.arange(1.0, len(away) + 1)
     weighted = runs * away
     by_ramp = (weighted @ ramp) ** 2 / (runs @ ramp**2)
     after, its_runs = np.cumsum(weighted[::-1]), np.cumsum(runs[::-1])
-    return bool(by_ramp >= (np.maximum(after, 0) ** 2 / its_runs).max())
+    return bool(by_ramp + _STEP_FITS_BY >= (np.maximum(after, 0) ** 2 / its_runs).max())
 
 
 def _stop(distances: Floats, at: int) -> int:
