@@ -44,8 +44,8 @@ check: dev  ## style, types, layers
 	$(BIN)/lint-imports
 
 test: dev compiled browser  ## every test, with reduced counts where the full ones take long
-	$(PYTEST) -n 2 --dist loadfile -m "not alone"
-	$(PYTEST) -m alone $$(grep -l "mark\.alone" tests/test_*.py)
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m "not alone"
+	$(PYTEST) -n 2 --dist loadfile -m alone $$(grep -l "mark\.alone" tests/test_*.py)
 
 test-full: dev compiled browser  ## every test with the full counts
 	RUNS_TEST_KILLS=200 RUNS_TEST_LEDGERS=500 RUNS_TEST_LIMITS=400 \
