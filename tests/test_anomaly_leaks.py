@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 import numpy as np
+import polars as pl
 import pytest
 from anomaly_series import Floats
 
+from runs_analytics.analytics.anomalies.episodes import Episode
 from runs_analytics.analytics.anomalies.events import Event, events_in
 from runs_analytics.analytics.anomalies.leaks import Leak, leaks_in
+from runs_analytics.analytics.anomalies.parts import causes_among
+from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import Grain, Looked, Segment, Series, watch_all
 from runs_analytics.control.anomalies import Measure
 from runs_analytics.vocabulary import Dimension
@@ -154,3 +158,26 @@ def test_two_leaks_of_unlike_sizes_are_two_events() -> None:
         ("member", "Ann"): (used(others, ramp(), seed=2), others),
     })  # fmt: skip
     assert {event.lead.segment.value for event in events} == {"Notes", "Ann"}
+
+
+@pytest.mark.parametrize(("growth", "named"), [((1.3, 1.3), ()), ((1.0, 2.0), ("blue",))], ids=["all", "one"])
+def test_the_cause_of_a_leak_is_a_value_whose_runs_use_more_and_not_one_that_has_more_runs(
+    growth: tuple[float, float], named: tuple[str, ...]
+) -> None:
+    before, now = (100, 100), (60, 140)
+    rows = [
+        {
+            "dimension": "team",
+            "value": team,
+            "is_during": during,
+            "runs": runs,
+            "credits": 2.0 * runs * factor,
+        }
+        for during, counts, factors in ((False, before, (1.0, 1.0)), (True, now, growth))
+        for team, runs, factor in zip(("red", "blue"), counts, factors, strict=True)
+    ]
+    unused = ("cost", "error_runs", "log_duration", "finished_runs", "duration_runs")
+    found = pl.DataFrame(rows).with_columns(pl.lit(0.0).alias(name) for name in unused)
+    series = Series(Segment("feature", "Notes"), "credits", "week", MONDAY, b"", b"")
+    leak = Episode(0, 4, 3, 0.0, 0.0, 6.0, "leak", is_open=True, is_per_run=True)
+    assert tuple(cause.value for cause in causes_among(found, Seen(series, leak, 0), 1)) == named

@@ -11,7 +11,6 @@ import polars as pl
 
 from runs_analytics.analytics.anomalies.causes import NARROWEST, Cause, rank
 from runs_analytics.analytics.anomalies.seen import Seen
-from runs_analytics.analytics.anomalies.segments import SUMS, Segment
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.plan import plan
 from runs_analytics.analytics.usage import nano_amount
@@ -29,6 +28,9 @@ WEEKS_BEFORE, DAYS_BEFORE = 4, 7
 MOST_CAUSES: Final = 5
 
 _ALL: Final = 0.9
+_MOST: Final = 0.5
+"""Of what runs use: a value with less of it has few runs, which chance moves as much."""
+
 _MOVED_MORE: Final = 1.1
 _LEAST_EXPECTED: Final = 1e-9
 
@@ -89,7 +91,7 @@ def causes_of(ask: Ask, selection: Selection, events: Sequence[Seen]) -> tuple[t
         number: sum(not w.is_during for w in windows if w.event == number) for number in range(len(events))
     }
     return tuple(
-        _ranked(found.filter(pl.col("event") == number), one.series.measure, one.segment, before[number])
+        causes_among(found.filter(pl.col("event") == number), one, before[number])
         for number, one in enumerate(events)
     )
 
@@ -108,9 +110,14 @@ def _windows(number: int, one: Seen) -> list[_Window]:
     return [_Window(number, True, start, one.stop), *before]
 
 
-def _ranked(
-    found: pl.DataFrame, measure: Measure, segment: Segment, windows_before: int
-) -> tuple[Cause, ...]:
+def causes_among(found: pl.DataFrame, one: Seen, windows_before: int) -> tuple[Cause, ...]:
+    """The causes of one event, largest first.
+
+    Args:
+        found: rows of `anomalies/parts` for it, with amounts instead of billionths.
+        one: the episode that shows it best.
+        windows_before: how many windows say what was usual.
+    """
     columns = [*_AMOUNTS.values(), *_COUNTED.values()]
     sides = [
         found.filter(pl.col("is_during") == side).select(
@@ -119,14 +126,15 @@ def _ranked(
         for side, end in ((True, ""), (False, "_before"))
     ]
     both = sides[0].join(sides[1], on=["dimension", "value"], how="full", coalesce=True).fill_null(0.0)
-    own = pl.lit(segment.dimension or "")
+    own, measure = pl.lit(one.segment.dimension or ""), one.series.measure
     parts = both.filter(pl.col("dimension") != own).select(
         "dimension",
         "value",
         actual=pl.col(_AMOUNTS[measure]),
-        expected=_expected(measure, windows_before),
+        expected=_expected(measure, "runs" if one.is_per_run else _COUNTED.get(measure), windows_before),
     )
-    causes = [cause for cause in rank(parts) if _moved_more(cause, parts)]
+    least = _MOST if one.is_per_run else 0.0
+    causes = [cause for cause in rank(parts) if cause.share >= least and _moved_more(cause, parts)]
     return tuple(sorted(causes, key=_place)[:MOST_CAUSES])
 
 
@@ -147,12 +155,12 @@ def _moved_more(cause: Cause, parts: pl.DataFrame) -> bool:
     return own > all_of_it * _MOVED_MORE if rose else own < all_of_it / _MOVED_MORE
 
 
-def _expected(measure: Measure, windows_before: int) -> pl.Expr:
-    """What was usual: the mean of the windows before, or the level before times the runs of now."""
+def _expected(measure: Measure, counted: str | None, windows_before: int) -> pl.Expr:
+    """What was usual: the mean of the windows before, or the level before times how many there are now."""
     before = pl.col(f"{_AMOUNTS[measure]}_before")
-    if measure in SUMS:
+    if counted is None:
         return before / max(windows_before, 1)
-    runs = pl.col(f"{_COUNTED[measure]}_before")
+    runs = pl.col(f"{counted}_before")
     overall = before.sum().over("dimension") / pl.max_horizontal(runs.sum().over("dimension"), pl.lit(1.0))
     own = pl.when(runs > 0).then(before / runs).otherwise(overall)
-    return own * pl.col(_COUNTED[measure])
+    return own * pl.col(counted)
