@@ -123,19 +123,29 @@ def one_event_each(seen: Iterable[Seen], looked: Sequence[Looked] = ()) -> tuple
     The driver leads. Where it is a minor part of what the whole selection shows, the whole does.
     """
     beside = Beside.of(looked)
-    waiting = sorted(
+    loudest_first = sorted(
         (one for one in seen if one.is_enough), key=lambda one: (-one.episode.severity, one.place, one.start)
     )
-    events = []
-    while waiting:
-        loudest = _days_of(waiting[0], waiting)
-        cause = beside.driver(loudest)
-        lead = _lead(loudest, cause, waiting, beside)
-        taken = [one for one in waiting if one is not lead and _is_told_by(lead, loudest, one, beside)]
-        events.append(Event(lead, tuple(taken), cause))
-        gone = {id(one) for one in (lead, *taken)}
-        waiting = [one for one in waiting if id(one) not in gone]
+    alike: dict[tuple[str, str], list[Seen]] = {}
+    for one in loudest_first:
+        alike.setdefault((one.family, one.direction), []).append(one)
+    events: list[Event] = []
+    gone: set[int] = set()
+    for one in loudest_first:
+        while id(one) not in gone:
+            waiting = [other for other in alike[one.family, one.direction] if id(other) not in gone]
+            events.append(_loudest_event(one, waiting, beside))
+            gone.update(map(id, events[-1].all))
     return tuple(_without_told_weeks(list(_with_parts(_once(events, beside)))))
+
+
+def _loudest_event(first: Seen, waiting: Sequence[Seen], beside: Beside) -> Event:
+    """The event of the first of those that wait, which all go the same way in measures that move together."""
+    loudest = _days_of(first, waiting)
+    cause = beside.driver(loudest)
+    lead = _lead(loudest, cause, waiting, beside)
+    taken = [one for one in waiting if one is not lead and _is_told_by(lead, loudest, one, beside)]
+    return Event(lead, tuple(taken), cause)
 
 
 def _lead(loudest: Seen, cause: Cause | None, waiting: Sequence[Seen], beside: Beside) -> Seen:
