@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import json
 import multiprocessing
 import os
@@ -20,40 +21,29 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import httpx
 import pytest
 from serving import ROOT, Server
 
 from runs_analytics.client import Blocked, Run, Runs, RunsMiddleware, Unreachable
 from runs_analytics.client.spool import Spool
-from runs_analytics.clock import system_clock
-from runs_analytics.control.accounts import create_account
-from runs_analytics.control.limits import set_limit
 from runs_analytics.errors import BadRequest, RunsError, Unauthenticated
-from runs_analytics.money.limits import Limit
-from runs_analytics.scope import Scope
-from runs_analytics.settings import Settings
-from runs_analytics.stores import Stores
 
 pytestmark = pytest.mark.alone
 
-ACME = Scope("acme", "test")
+_numbers = itertools.count(1)
 MEMBER_RUNS = 3
 
 
 class Site:
-    """A running server with one account, whose members may start three runs a day each in the service `capped`."""
+    """An account of a running server, whose members may start three runs a day each in the service `capped`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.data_dir = folder / "data"
-        now = datetime.now(UTC)
-        limit = Limit("lim_three", "service", "capped", "day", "runs", MEMBER_RUNS * 10**9, True)
-        with Stores.open(Settings(self.data_dir), system_clock()) as stores:
-            stores.control.write(lambda c: create_account(c, ACME, now=now))
-            stores.control.write(lambda c: set_limit(c, ACME, limit, now=now))
-        self.server = Server(self.data_dir, RUNS_ARCHIVE_SECONDS="0.3")
-        self.server.start()
-        self.key = self.server.key("acme")
+    def __init__(self, folder: Path, server: Server, account: str) -> None:
+        self.folder, self.server = folder, server
+        self.key, self._admin = server.key(account), server.key(account, "admin")
+        limit = {"dimension": "service", "value": "capped", "window": "day", "measure": "runs", "hard": True}
+        done = self._ask("PUT", "limits/lim_three", json=limit | {"amount": str(MEMBER_RUNS)})
+        assert done.is_success, done.text
 
     def runs(self, **settings: Any) -> Runs:
         given = {"url": self.server.address, "key": self.key, "spool_dir": self.folder / "spool"}
@@ -79,9 +69,20 @@ class Site:
         )
 
     def stored(self, columns: str = "id") -> list[tuple[Any, ...]]:
+        """Every run of the account, once nothing waits to come into the warehouse."""
+        while self.server.metric("runs_waiting_runs"):
+            assert self.server.metric("runs_waiting_seconds") < 60, self.server.tail()
+            time.sleep(0.02)
+        done = self._ask("GET", "runs", params={"limit": 500, "period": "7d"})
+        assert done.json()["next_cursor"] is None
+        names = columns.split(", ")
+        return sorted(tuple(run[name] for name in names) for run in done.json()["runs"])
+
+    def in_the_warehouse(self, columns: str = "id") -> list[tuple[Any, ...]]:
         """Every run in the warehouse file, after an orderly stop."""
         self.server.stop()
-        with duckdb.connect(str(self.data_dir / "warehouse.duckdb"), read_only=True) as connection:
+        path = Path(self.server.environment["RUNS_DATA_DIR"]) / "warehouse.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
             return connection.execute(f"SELECT {columns} FROM runs ORDER BY id").fetchall()
 
     def spooled(self) -> list[str]:
@@ -89,12 +90,37 @@ class Site:
         files = (self.folder / "spool").rglob("*.jsonl")
         return [json.loads(line)["id"] for file in files for line in file.read_text().splitlines()]
 
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self._admin}"}
+        return httpx.request(method, f"{self.server.address}/api/v1/{path}", headers=headers, **options)
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Server]:
+    server = Server(folder / "data", RUNS_ARCHIVE_SECONDS="0.3")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One for all who neither stop nor kill it."""
+    with serving(tmp_path_factory.mktemp("shared")) as server:
+        yield server
+
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    site = Site(tmp_path)
-    yield site
-    site.server.kill()
+def site(server: Server, tmp_path: Path) -> Site:
+    """An account that nobody used yet."""
+    return Site(tmp_path, server, f"account-{next(_numbers)}")
+
+
+@pytest.fixture
+def own_site(tmp_path: Path) -> Iterator[Site]:
+    """The only account of a server that may be stopped and killed."""
+    with serving(tmp_path) as server:
+        yield Site(tmp_path, server, "acme")
 
 
 class Door(ThreadingHTTPServer):
@@ -134,8 +160,8 @@ def accepted(body: Any) -> tuple[int, dict[str, str], object]:
     return 200, {}, {"items": [{"status": "accepted", "id": run["id"]} for run in body]}
 
 
-def test_a_run_is_asked_for_timed_and_sent_with_what_it_used(site: Site) -> None:
-    runs = site.runs()
+def test_a_run_is_asked_for_timed_and_sent_with_what_it_used(own_site: Site) -> None:
+    runs = own_site.runs()
     with runs.run(service="search", id="outer", feature="enrich", member="ana", tags={"env": "test"}) as run:
         run.add(input_tokens=812, units={"pages": "1.5"})
         run.add(input_tokens=8, output_tokens=1)
@@ -151,7 +177,7 @@ def test_a_run_is_asked_for_timed_and_sent_with_what_it_used(site: Site) -> None
     with pytest.raises(TimeoutError), runs.run(service="search", id="slow"):
         raise TimeoutError
     assert runs.flush()
-    rows = site.stored(
+    rows = own_site.in_the_warehouse(
         "id, parent_id, status, feature, member, input_tokens, output_tokens, reported_cost_nano,"
         " units, tags, duration_us >= 20000"
     )
@@ -192,47 +218,47 @@ def test_a_wrong_key_and_a_wrong_request_are_told_at_once(site: Site) -> None:
         pytest.fail("it started")
 
 
-def test_runs_of_a_server_that_dies_and_comes_back_are_all_there_once(site: Site) -> None:
-    runs = site.runs(retry_max_s=0.5)
+def test_runs_of_a_server_that_dies_and_comes_back_are_all_there_once(own_site: Site) -> None:
+    runs = own_site.runs(retry_max_s=0.5)
     sent = []
     for number in range(300):
         if number == 100:
-            site.server.kill()
+            own_site.server.kill()
         with runs.run(service="search", authorize=False) as run:
             sent.append(run.id)
         if number % 50 == 49:
             time.sleep(0.3)
     assert not runs.flush(0.5)
-    assert set(site.spooled()) >= set(sent[150:])
-    site.server.start()
+    assert set(own_site.spooled()) >= set(sent[150:])
+    own_site.server.start()
     assert runs.flush(30)
-    assert site.spooled() == []
-    assert [row[0] for row in site.stored()] == sorted(sent)
+    assert own_site.spooled() == []
+    assert [row[0] for row in own_site.in_the_warehouse()] == sorted(sent)
 
 
-def test_a_program_that_ends_without_flush_loses_nothing(site: Site) -> None:
+def test_a_program_that_ends_without_flush_loses_nothing(own_site: Site) -> None:
     program = (
         "from runs_analytics.client import Runs\n"
         "runs = Runs()\n"
         "for number in range(2000):\n"
         "    with runs.run('search', id=f'run{number}', authorize=False): pass\n"
     )
-    assert site.script(program).wait(60) == 0
-    site.server.kill()
+    assert own_site.script(program).wait(60) == 0
+    own_site.server.kill()
     started = time.monotonic()
-    assert site.script(program.replace("run{", "late{")).wait(60) == 0
+    assert own_site.script(program.replace("run{", "late{")).wait(60) == 0
     assert time.monotonic() - started < 10
-    assert len(site.spooled()) == 2000
-    site.server.start()
-    assert site.runs().flush(30)
-    assert site.spooled() == []
+    assert len(own_site.spooled()) == 2000
+    own_site.server.start()
+    assert own_site.runs().flush(30)
+    assert own_site.spooled() == []
     expected = [f"{name}{number}" for name in ("run", "late") for number in range(2000)]
-    assert [row[0] for row in site.stored()] == sorted(expected)
+    assert [row[0] for row in own_site.in_the_warehouse()] == sorted(expected)
 
 
-def test_a_killed_program_loses_only_what_ended_last(site: Site) -> None:
-    site.server.kill()
-    program = site.script(
+def test_a_killed_program_loses_only_what_ended_last(own_site: Site) -> None:
+    own_site.server.kill()
+    program = own_site.script(
         "import time\n"
         "from runs_analytics.client import Runs\n"
         "runs = Runs()\n"
@@ -247,28 +273,28 @@ def test_a_killed_program_loses_only_what_ended_last(site: Site) -> None:
     ended = [line.split() for line in out.splitlines() if line.count(" ") == 1]
     early = {f"run{int(number):05}" for number, at in ended if float(at) < killed_at - 1.5}
     assert len(early) > 10
-    kept = site.spooled()
+    kept = own_site.spooled()
     assert early <= set(kept)
-    site.server.start()
-    assert site.runs().flush(30)
-    assert [row[0] for row in site.stored()] == sorted(set(kept))
+    own_site.server.start()
+    assert own_site.runs().flush(30)
+    assert [row[0] for row in own_site.in_the_warehouse()] == sorted(set(kept))
 
 
-def test_sending_the_spool_twice_doubles_nothing(site: Site) -> None:
-    site.server.kill()
-    runs = site.runs(retry_max_s=0.2)
+def test_sending_the_spool_twice_doubles_nothing(own_site: Site) -> None:
+    own_site.server.kill()
+    runs = own_site.runs(retry_max_s=0.2)
     for number in range(50):
         with runs.run("search", id=f"run{number:02}", authorize=False):
             pass
     runs.close()
-    (file,) = (site.folder / "spool").rglob("*.jsonl")
+    (file,) = (own_site.folder / "spool").rglob("*.jsonl")
     copy = file.read_bytes()
-    site.server.start()
-    assert site.runs().flush(30)
+    own_site.server.start()
+    assert own_site.runs().flush(30)
     file.with_name("again.jsonl").write_bytes(copy + b'{"id": "cut off by a cra')
-    assert site.runs().flush(30)
-    assert site.spooled() == []
-    assert len(site.stored()) == 50
+    assert own_site.runs().flush(30)
+    assert own_site.spooled() == []
+    assert len(own_site.in_the_warehouse()) == 50
 
 
 def test_a_forked_process_sends_its_own_runs_and_not_its_parents(site: Site) -> None:
