@@ -13,11 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from control_fixtures import database_name, new_database
+from control_fixtures import copy_rows, database_name, new_database
 from prepared import prepared
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from warehouse_fixtures import NOW, SCOPE, fill, filled_data
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.api.application import create_api
@@ -103,12 +103,16 @@ def filled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def filled_database(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def filled_database(
+    filled_folder: Path, postgres_server: str, bare_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, str]:
     """The same with its control store in PostgreSQL: the folder, and the database to which nobody is connected."""
-    folder, url = tmp_path_factory.mktemp("filled") / "data", new_database(postgres_server)
-    with Stores.open(Settings(folder, control_url=url), lambda: NOW) as stores:
-        fill(stores)
-        _add_other(stores)
+    folder, url = tmp_path_factory.mktemp("filled") / "data", new_database(postgres_server, bare_database)
+    shutil.copytree(filled_folder, folder)
+    file = folder / "control.db"
+    copy_rows(f"sqlite:///{file}", url.replace("postgresql:", "postgresql+psycopg:", 1))
+    # Nothing may be read from the file that should have been asked of the database.
+    file.unlink()
     return folder, database_name(url)
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import pytest
 from browser import metric, settle
 from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, expect
 from serving import Server
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
@@ -73,8 +74,8 @@ class Site:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
+    shutil.copytree(filled_data(tmp_path_factory), folder / "data")
     with Stores.open(Settings(folder / "data"), lambda: NOW) as stores:
-        fill(stores)
         ask = Ask.of(stores, SCOPE)
         whole, llm = usage.totals(ask, WHOLE), usage.totals(ask, LLM)
         grown, dearer = (

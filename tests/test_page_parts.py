@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import streamlit as st
 from page_fixtures import open_page, served
-from warehouse_fixtures import NOW, SCOPE, fill, make_runs
+from warehouse_fixtures import NOW, SCOPE, filled_data, make_runs
 
 from runs_analytics.stores import Stores
 from runs_analytics.ui import address, controls, gate
@@ -22,7 +22,7 @@ from runs_analytics.ui.tables import ShownTable
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    with served(tmp_path_factory.mktemp("parts"), fill) as stores:
+    with served(tmp_path_factory.mktemp("parts"), filled_data(tmp_path_factory)) as stores:
         yield stores
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from page_fixtures import charted, open_page, served, texts
-from warehouse_fixtures import NOW, SCOPE, fill
+from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.control.anomalies import Anomaly, CausePart, keep_anomalies, list_judgements
 from runs_analytics.stores import Stores
@@ -35,11 +35,8 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    def filled(stores: Stores) -> None:
-        fill(stores)
+    with served(tmp_path_factory.mktemp("pages"), filled_data(tmp_path_factory)) as stores:
         stores.control.write(lambda c: keep_anomalies(c, SCOPE, [SPIKE, *SMALL, *OTHERS], now=NOW))
-
-    with served(tmp_path_factory.mktemp("pages"), filled) as stores:
         yield stores
 
 
