@@ -35,9 +35,10 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # Each page runs its scripts once; compiling them for speed costs more than it saves.
-    "--js-flags=--no-opt --no-maglev",
 ]
+ONLY_IN_TESTS = "--js-flags=--no-opt --no-maglev"
+"""A test opens each page once; compiling its scripts for speed costs more than it saves."""
+
 AT_REST = """() => {
     const app = document.querySelector('[data-testid="stApp"]');
     return app && app.dataset.testScriptState === "notRunning"
@@ -58,12 +59,12 @@ def find() -> str | None:
 
 
 @contextmanager
-def started() -> Iterator[Browser]:
-    """A headless browser, ended afterwards."""
+def started(*more: str) -> Iterator[Browser]:
+    """A headless browser as people have one, with more arguments if there are any; ended afterwards."""
     path = find()
     assert path, "no Chromium; run `make browser`"
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
         yield chromium
         chromium.close()
 
@@ -71,7 +72,7 @@ def started() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests of a file."""
-    with started() as found:
+    with started(ONLY_IN_TESTS) as found:
         yield found
 
 
