@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 from control_fixtures import ACME, NOW, OTHER
 
 from runs_analytics import roles
@@ -340,6 +342,24 @@ def test_passwords(password: str, tried: str, expected: bool) -> None:
     assert password not in stored
     assert is_password(tried, stored) is expected
     assert not is_password(tried, None)
+
+
+def test_a_password_of_nobody_takes_the_work_of_a_real_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    verify = PasswordHasher.verify
+
+    def noted(hasher: PasswordHasher, stored: str, tried: bytes) -> bool:
+        compared.append(stored)
+        return verify(hasher, stored, tried)
+
+    monkeypatch.setattr(PasswordHasher, "verify", noted)
+    real = hash_password("correct horse battery")
+    assert not is_password("another horse battery", None)
+    assert not is_password("another horse battery", real)
+    assert extract_parameters(compared[0]) == extract_parameters(compared[1])
+    # Only what was worked out to its end is a mismatch.
+    with pytest.raises(VerifyMismatchError):
+        verify(PasswordHasher(), compared[0], "another horse battery")
 
 
 @pytest.mark.parametrize("password", ["", "short", "x" * 11, "x" * 257])
