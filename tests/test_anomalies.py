@@ -202,6 +202,28 @@ def test_two_values_of_one_dimension_are_two_events_unless_the_whole_shows_both(
     assert event.lead.segment == Segment()
 
 
+@pytest.mark.parametrize(
+    "slow",
+    [
+        [
+            seen(0, 5, grain="week", severity=3.1, kind="leak", extra=1000),
+            seen(0, 5, grain="week", dimension="member", value="ben", severity=52, kind="leak"),
+            seen(0, 5, grain="week", dimension="member", value="ana", severity=20, kind="leak"),
+        ],
+        [
+            seen(0, 5, grain="week", dimension="model", value="large", severity=20),
+            seen(12, 14, dimension="model", value="large", severity=33),
+        ],
+        [seen(0, 30, severity=40, kind="rise", extra=1000)],
+    ],
+    ids=["the whole", "a model that was used", "the whole by days"],
+)
+def test_what_goes_on_for_weeks_takes_up_no_days_of_somebody_else(slow: list[Seen]) -> None:
+    days = seen(12, 14, dimension="member", value="ana", severity=34)
+    events = one_event_each([days, *slow])
+    assert {one.lead.segment for one in events} == {days.segment, slow[0].segment}
+
+
 def test_a_drop_of_a_part_that_had_less_than_was_expected_is_told_by_the_whole() -> None:
     start, hours = 24 * 20, (10, 16)
     whole, part = (np.full(24 * 21, each) for each in (60.0, 8.0))

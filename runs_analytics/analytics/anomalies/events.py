@@ -195,6 +195,10 @@ def _goes_on(event: Event, told: Event, beside: Beside) -> bool:
         return False
     if one.series.grain == "week" != other.series.grain and one.segment not in (other.segment, Segment()):
         return False
+    if _is_slow_beside(other, one):
+        shared = min(one.stop, other.stop) - max(one.start, other.start)
+        if shared < _LEAST_SHARED * (other.stop - other.start):
+            return False
     season, _ = ROUNDS[other.series.grain]
     apart = max(one.start, other.start) - min(one.stop, other.stop)
     near = LASTING_MERGE_ROUNDS * season * STEP[other.series.grain] if other.is_lasting else timedelta()
@@ -240,7 +244,7 @@ def _is_part(event: Event, lasting: Seen) -> bool:
         == (FAMILIES[lasting.series.measure], lasting.direction)
         and lasting.start <= lead.start
         and lead.stop <= lasting.stop
-        and any(one.segment == lasting.segment for one in event.all)
+        and lasting.segment in (event.lead.segment, event.whose)
         and (not lasting.is_per_run or _is_of_amounts(event, lasting.segment))
     )
 
@@ -317,12 +321,22 @@ def _is_of_its_time(lead: Seen, other: Seen) -> bool:
     if other.series.grain == "week" != lead.series.grain:
         # A week that stands out because of the days that are told already.
         return shared >= _LEAST_SHARED * (lead.stop - lead.start) and other.stop - other.start <= _FEW_WEEKS
-    if lead.series.grain == "week" != other.series.grain and other.segment != lead.segment:
-        # Weeks show what is slow, and are not what made a single day of theirs stand out.
+    if _is_slow_beside(lead, other):
         return shared >= _LEAST_SHARED * (lead.stop - lead.start)
     if lead.is_lasting and other.is_lasting and abs(lead.start - other.start) <= _STARTS_WITHIN:
         return shared > timedelta()
     return shared >= _TOUCHED * min(lead.stop - lead.start, other.stop - other.start)
+
+
+def _is_slow_beside(lead: Seen, other: Seen) -> bool:
+    """Whether it shows what is slow, which is not what made some days of another segment stand out.
+
+    All that is selected shares the days of each of its parts, and so would explain every one of them.
+    """
+    if lead.segment == other.segment or other.series.grain == "week":
+        return False
+    is_long = lead.stop - lead.start > _FEW_WEEKS
+    return lead.series.grain == "week" or (lead.segment == Segment() and is_long)
 
 
 def _is_as_long(one: Seen, other: Seen) -> bool:
