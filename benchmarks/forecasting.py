@@ -47,7 +47,7 @@ FORECASTERS: Final = 5
 
 BATCHES: Final = 100
 BATCHES_PER_SECOND: Final = 5.0
-ROUNDS: Final = 3
+ROUNDS: Final = 6
 REST_MS: Final = 500
 WAIT_MS: Final = 180_000
 
