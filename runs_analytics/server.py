@@ -48,6 +48,13 @@ log = logging.getLogger(__name__)
 API_PATH: Final = "/api"
 APP: Final = Path(__file__).resolve().parents[1] / "app.py"
 SHUTDOWN_SECONDS: Final = 10
+
+SWITCH_S: Final = 0.001
+"""How long a thread keeps the interpreter from others that wait for it.
+
+Acknowledging a batch takes it up a dozen times, and beside forecasts would wait five times as long for each of them.
+"""
+
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
@@ -137,6 +144,7 @@ def serve(settings: Settings, *, sample_runs: int = 0) -> int:
         Unavailable: when another process holds the data folder.
     """
     listener = _listen(settings.host, settings.port)
+    sys.setswitchinterval(SWITCH_S)
     running = composition.current()
     if sample_runs:
         composition.load_sample(running, sample_runs)

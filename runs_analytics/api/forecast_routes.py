@@ -145,11 +145,12 @@ def forecasts_router(serving: Serving) -> APIRouter:
         **described("The coming days with bands, learned from the whole days before today", _FORECAST),
     )
     async def get_forecast(request: Request, query: Annotated[ForecastQuery, InQuery()]) -> Response:
-        def ask() -> Any:
+        def ask() -> Response:
             asked = Ask.of(runtime.stores, asker(request))
-            return _forecast(asked, query, query.selection(asked, runtime.clock))
+            # Written here too: a year of days would hold up the loop that acknowledges runs.
+            return answer(_forecast(asked, query, query.selection(asked, runtime.clock)))
 
-        return answer(await run(ask))
+        return await run(ask)
 
     @router.get(
         "/v1/forecasts/limits",
