@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from runs_analytics.analytics.anomalies.episodes import BAND, LEAST_SPREAD, Episode, Watched
 from runs_analytics.analytics.anomalies.following import BACK
+from runs_analytics.analytics.anomalies.scale import MEDIAN_DISTANCES
 from runs_analytics.analytics.anomalies.trailing import median_of_known
 
 Floats = NDArray[np.float64]
@@ -43,8 +44,6 @@ _STEP_FITS_BY: Final = 2.0
 """What a step gains by chance alone, as where it is is free: Akaike, 1974."""
 
 _OUTLYING: Final = 4.0
-_MAD: Final = 1.4826
-"""Spread of a normal distribution in median distances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,7 @@ def _usual(rates: Floats, runs: Floats, chance: float) -> _Usual:
     count = known.sum(axis=1)
     counted = np.maximum(count, 1)
     middle = median_of_known(past)[:, None]
-    most = _OUTLYING * _MAD * median_of_known(np.abs(past - middle))[:, None]
+    most = _OUTLYING * MEDIAN_DISTANCES * median_of_known(np.abs(past - middle))[:, None]
     cut = np.where(known, np.clip(past, middle - most, middle + most), 0.0)
     level = cut.sum(axis=1) / counted
     strayed = np.where(known, (cut - level[:, None]) ** 2 * past_runs, 0.0).sum(axis=1)

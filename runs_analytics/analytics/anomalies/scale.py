@@ -1,11 +1,16 @@
-"""Square roots with a sign: a scale on which the chance of counts is everywhere alike."""
+"""Scales: square roots with a sign, on which the chance of counts is everywhere alike, and spreads by medians."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+MEDIAN_DISTANCES: Final = 1.4826
+"""Spread of a normal distribution in median absolute distances."""
 
 
 def rooted(values: Floats) -> Floats:

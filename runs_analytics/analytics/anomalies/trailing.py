@@ -40,8 +40,13 @@ def median_of_known(rows: Floats) -> Floats:
 
 def before(values: Floats) -> Floats:
     """At each step (steps,) what was last known before it; NaN where nothing was."""
+    return shifted(filled(values))
+
+
+def filled(values: Floats) -> Floats:
+    """At each step (steps,) what was last known; NaN where nothing was."""
     places = np.where(np.isnan(values), 0, np.arange(len(values)))
-    return shifted(values[np.maximum.accumulate(places)])
+    return np.asarray(values[np.maximum.accumulate(places)])
 
 
 def shifted(values: Floats) -> Floats:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from runs_analytics.analytics.anomalies import online
 from runs_analytics.analytics.anomalies.episodes import BAND, Episode, Kind, Scale, Watched
 from runs_analytics.analytics.anomalies.following import BACK
+from runs_analytics.analytics.anomalies.scale import MEDIAN_DISTANCES
+from runs_analytics.analytics.anomalies.trailing import filled
 
 Floats = NDArray[np.float64]
 
@@ -27,8 +29,6 @@ REST_STEPS: Final = 24
 """One alarm a day is enough while little is known."""
 
 _DAY: Final = 24
-_NORMAL: Final = 1.4826
-"""Spread of a normal distribution in median absolute distances."""
 
 
 def watch_first_days(
@@ -44,7 +44,7 @@ def watch_first_days(
     """
     expected = _usual(values)
     spread = _spread(values, expected, scale, weights, lump)
-    known = np.nan_to_num(_filled(values))
+    known = np.nan_to_num(filled(values))
     scores = online.judge(known).scores
     distances = np.nan_to_num((values - expected) / spread)
     told: list[Episode] = []
@@ -83,13 +83,8 @@ def _spread(values: Floats, expected: Floats, scale: Scale, weights: Floats | No
     for step in range(len(values)):
         seen = apart[:step][~np.isnan(apart[:step])]
         if len(seen) >= _DAY // 2:
-            times[step] = max(1.0, _NORMAL * float(np.median(seen)))
+            times[step] = max(1.0, MEDIAN_DISTANCES * float(np.median(seen)))
     return np.asarray(np.maximum(least * times, 1e-12))
-
-
-def _filled(values: Floats) -> Floats:
-    places = np.where(np.isnan(values), 0, np.arange(len(values)))
-    return np.asarray(values[np.maximum.accumulate(places)])
 
 
 def _episode(
