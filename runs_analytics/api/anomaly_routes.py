@@ -110,7 +110,7 @@ def anomalies_router(serving: Serving) -> APIRouter:
         ),
     )
     async def list_anomalies(request: Request, query: Annotated[AnomaliesQuery, InQuery()]) -> Response:
-        return answer(await run(lambda: _page(serving, request, query)))
+        return await serving.answered(lambda: _page(serving, request, query))
 
     @router.get(
         "/v1/anomalies/{anomaly_id}",

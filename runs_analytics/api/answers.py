@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -61,6 +61,15 @@ class Serving:
     def route_class(self) -> Any:
         """The class of its routes."""
         return guarded(self.runtime, self.rates)
+
+    async def answered(self, question: Callable[[], Any]) -> Response:
+        """The question's answer as JSON.
+
+        Raises:
+            TooManyRequests: when too many others wait already.
+        """
+        # Written in the lane too: a long answer would hold up the loop that acknowledges runs.
+        return await self.lane.run(lambda: answer(question()))
 
 
 def nullable(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,6 @@ from runs_analytics.api.answers import (
     TEXT,
     Serving,
     amount,
-    answer,
     described,
     list_name,
     list_of,
@@ -125,12 +124,14 @@ class Refund(Given):
 def credits_router(serving: Serving) -> APIRouter:
     """The routes that show credits."""
     router = APIRouter(route_class=serving.route_class, tags=["Credits"])
-    run, stores = serving.lane.run, serving.runtime.stores
+    stores = serving.runtime.stores
 
     @router.get("/v1/balance", **described("What the account may use, and until when that lasts", _BALANCE))
     async def get_balance(request: Request) -> Response:
-        found = await run(lambda: accounting.standing(stores, asker(request), serving.runtime.clock()))
-        return answer(_standing(found))
+        def ask() -> Any:
+            return _standing(accounting.standing(stores, asker(request), serving.runtime.clock()))
+
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/grants",
@@ -152,7 +153,7 @@ def credits_router(serving: Serving) -> APIRouter:
                 "next_cursor": next_cursor(serving, name, place),
             }
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/ledger",
@@ -174,7 +175,7 @@ def credits_router(serving: Serving) -> APIRouter:
                 "next_cursor": next_cursor(serving, name, goes_on),
             }
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     _add_acts(router, serving)
     return router

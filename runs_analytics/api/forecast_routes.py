@@ -31,7 +31,6 @@ from runs_analytics.api.answers import (
     TEXT,
     Serving,
     amount,
-    answer,
     described,
     list_of,
     moment,
@@ -138,19 +137,18 @@ class KeptQuery(Query):
 def forecasts_router(serving: Serving) -> APIRouter:
     """The routes that look ahead."""
     router = APIRouter(route_class=serving.route_class, tags=["Forecasts"])
-    run, runtime = serving.lane.run, serving.runtime
+    runtime = serving.runtime
 
     @router.get(
         "/v1/forecasts",
         **described("The coming days with bands, learned from the whole days before today", _FORECAST),
     )
     async def get_forecast(request: Request, query: Annotated[ForecastQuery, InQuery()]) -> Response:
-        def ask() -> Response:
+        def ask() -> Any:
             asked = Ask.of(runtime.stores, asker(request))
-            # Written here too: a year of days would hold up the loop that acknowledges runs.
-            return answer(_forecast(asked, query, query.selection(asked, runtime.clock)))
+            return _forecast(asked, query, query.selection(asked, runtime.clock))
 
-        return await run(ask)
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/forecasts/limits",
@@ -165,7 +163,7 @@ def forecasts_router(serving: Serving) -> APIRouter:
             found = outlook.limit_outlooks(asked, runtime.stores, runtime.clock())
             return {"limits": [_limit(one) for one in found]}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/forecasts/kept",
@@ -178,7 +176,7 @@ def forecasts_router(serving: Serving) -> APIRouter:
             found = kept.kept(asked, runtime.stores, query.measure, today=today)
             return {"zone": asked.zone, "currency": asked.currency} | _kept(found)
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/forecasts/run-out", **described("When the credits are used up, by the forecast", _OUTLOOK)
@@ -192,7 +190,7 @@ def forecasts_router(serving: Serving) -> APIRouter:
             dates = {name: moment(getattr(found, name)) for name in ("expected", "earliest", "latest")}
             return {"refused": None, **dates}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     return router
 

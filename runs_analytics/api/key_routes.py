@@ -98,7 +98,7 @@ def keys_router(serving: Serving) -> APIRouter:
             )
             return {"keys": [_key(one) for one in some], "next_cursor": cursor}
 
-        return answer(await serving.lane.run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/keys/{prefix}", **described("A key, with the tag that ending it may ask for", shape(**_KEY))

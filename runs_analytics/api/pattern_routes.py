@@ -21,7 +21,6 @@ from runs_analytics.api.answers import (
     NUMBER,
     TEXT,
     Serving,
-    answer,
     described,
     list_of,
     nullable,
@@ -117,7 +116,7 @@ def patterns_router(serving: Serving) -> APIRouter:
 
 def _answering(serving: Serving) -> Answering:
     """Answers a question about what a query selects, with what it rests on."""
-    run, clock = serving.lane.run, serving.runtime.clock
+    clock = serving.runtime.clock
 
     async def answered(request: Request, query: Any, ask: Question) -> Response:
         def made() -> Any:
@@ -125,7 +124,7 @@ def _answering(serving: Serving) -> Answering:
             rests = {"range": range_of(asked, selection), "runs": usage.totals(asked, selection).runs}
             return rests | ask(asked, selection, clock())
 
-        return answer(await run(made))
+        return await serving.answered(made)
 
     return answered
 

@@ -82,7 +82,7 @@ class NewInvitation(RoleChange):
 def people_router(serving: Serving) -> APIRouter:
     """The routes that show and change who belongs to the account."""
     router = APIRouter(route_class=serving.route_class, tags=["People"])
-    run, control = serving.lane.run, serving.runtime.control
+    control = serving.runtime.control
 
     @router.get(
         "/v1/people",
@@ -102,7 +102,7 @@ def people_router(serving: Serving) -> APIRouter:
             )
             return {"people": [_person(one) for one in shown], "next_cursor": cursor}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/people/{person}",
@@ -113,7 +113,7 @@ def people_router(serving: Serving) -> APIRouter:
             with control.read() as connection:
                 return people.get_membership(connection, asker(request), person)
 
-        return shown(_person(await run(ask)))
+        return shown(_person(await serving.lane.run(ask)))
 
     _add_changes(router, serving)
     _add_invitations(router, serving)
@@ -159,7 +159,7 @@ def _add_changes(router: APIRouter, serving: Serving) -> None:
 
 
 def _add_invitations(router: APIRouter, serving: Serving) -> None:
-    run, control = serving.lane.run, serving.runtime.control
+    control = serving.runtime.control
 
     @router.get(
         "/v1/invitations",
@@ -187,7 +187,7 @@ def _add_invitations(router: APIRouter, serving: Serving) -> None:
                 "next_cursor": cursor,
             }
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.post(
         "/v1/invitations",

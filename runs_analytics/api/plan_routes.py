@@ -162,7 +162,7 @@ def plans_router(serving: Serving) -> APIRouter:
             )
             return {"plans": [_plan(one) for one in some], "next_cursor": cursor}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get(
         "/v1/plans/{plan_id}",
@@ -203,12 +203,12 @@ def plans_router(serving: Serving) -> APIRouter:
         "/v1/subscription", **described("The plan that the account is on", shape(subscription=_SUBSCRIPTION))
     )
     async def get_subscription(request: Request) -> Response:
-        def ask() -> Subscription | None:
+        def ask() -> Any:
             with stores.control.read() as connection:
-                return current_subscription(connection, asker(request))
+                found = current_subscription(connection, asker(request))
+            return {"subscription": found and _subscription(found)}
 
-        found = await run(ask)
-        return answer({"subscription": found and _subscription(found)})
+        return await serving.answered(ask)
 
     @router.post(
         "/v1/subscription",
@@ -270,7 +270,7 @@ def _add_rehearsal(router: APIRouter, serving: Serving) -> None:
 
 
 def _add_prices(router: APIRouter, serving: Serving) -> None:
-    run, stores = serving.lane.run, serving.runtime.stores
+    stores = serving.runtime.stores
 
     def book_of(scope: Scope, kind: str) -> PriceBook:
         books = stores.books(scope)
@@ -292,25 +292,30 @@ def _add_prices(router: APIRouter, serving: Serving) -> None:
         request: Request, book: BookName, query: Annotated[PageQuery, InQuery()]
     ) -> Response:
         scope = asker(request)
-        found = await run(lambda: book_of(scope, book))
-        shown, cursor = page_of(
-            serving.runtime,
-            scope,
-            f"get_prices {book}",
-            query,
-            found.versions,
-            lambda one: (microseconds(one.valid_from), one.version),
-        )
-        versions = [one.to_json() | {"prices": len(one.prices)} for one in shown]
-        return answer({"versions": versions, "next_cursor": cursor})
+
+        def ask() -> Any:
+            shown, cursor = page_of(
+                serving.runtime,
+                scope,
+                f"get_prices {book}",
+                query,
+                book_of(scope, book).versions,
+                lambda one: (microseconds(one.valid_from), one.version),
+            )
+            versions = [one.to_json() | {"prices": len(one.prices)} for one in shown]
+            return {"versions": versions, "next_cursor": cursor}
+
+        return await serving.answered(ask)
 
     @router.get("/v1/prices/{book}/{version}", **described("One version with every price", _VERSION))
     async def get_price_version(request: Request, book: BookName, version: VersionNumber) -> Response:
-        found = await run(lambda: book_of(asker(request), book))
-        for one in found.versions:
-            if one.version == version:
-                return answer(one.to_json())
-        raise NotFound(f"The {book} book has no version {version}.", field="version", value=version)
+        def ask() -> Any:
+            for one in book_of(asker(request), book).versions:
+                if one.version == version:
+                    return one.to_json()
+            raise NotFound(f"The {book} book has no version {version}.", field="version", value=version)
+
+        return await serving.answered(ask)
 
     @router.post(
         "/v1/prices/{book}", **described("Add the next version of a book", _VERSION, acts=True, status=201)

@@ -21,7 +21,6 @@ from runs_analytics.api.answers import (
     TEXT,
     Serving,
     amount,
-    answer,
     described,
     list_of,
     moment,
@@ -94,7 +93,7 @@ class Agreed(RerateQuestion):
 def rerates_router(serving: Serving) -> APIRouter:
     """The routes of re-rates."""
     router = APIRouter(route_class=serving.route_class, tags=["Plans and prices"])
-    run, runtime = serving.lane.run, serving.runtime
+    runtime = serving.runtime
 
     @router.get(
         "/v1/rerates",
@@ -106,11 +105,16 @@ def rerates_router(serving: Serving) -> APIRouter:
     async def list_rerates(request: Request, query: Annotated[PageQuery, InQuery()]) -> Response:
         scope = asker(request)
 
-        found = await run(lambda: pricing.rerates(runtime.stores, scope))
-        zone = Ask.of(runtime.stores, scope).zone
-        shown, cursor = page_of(runtime, scope, "list_rerates", query, found, lambda one: (-one[0].number,))
-        rows = [_stored(one, [line.line for line in lines], zone) for one, lines in shown]
-        return answer({"rerates": rows, "next_cursor": cursor})
+        def ask() -> Any:
+            found = pricing.rerates(runtime.stores, scope)
+            zone = Ask.of(runtime.stores, scope).zone
+            shown, cursor = page_of(
+                runtime, scope, "list_rerates", query, found, lambda one: (-one[0].number,)
+            )
+            rows = [_stored(one, [line.line for line in lines], zone) for one, lines in shown]
+            return {"rerates": rows, "next_cursor": cursor}
+
+        return await serving.answered(ask)
 
     @router.post(
         "/v1/rerates/preview",
@@ -122,7 +126,7 @@ def rerates_router(serving: Serving) -> APIRouter:
     )
     async def preview_rerate(request: Request, body: RerateQuestion) -> Response:
         with understood():
-            return answer(_shown(await run(lambda: _found(serving, request, body))))
+            return await serving.answered(lambda: _shown(_found(serving, request, body)))
 
     @router.post(
         "/v1/rerates",
@@ -134,7 +138,7 @@ def rerates_router(serving: Serving) -> APIRouter:
     )
     async def post_rerate(request: Request, body: Agreed) -> Response:
         with understood():
-            return answer(await run(lambda: _posted(serving, request, body)))
+            return await serving.answered(lambda: _posted(serving, request, body))
 
     return router
 

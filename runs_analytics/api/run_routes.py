@@ -20,7 +20,6 @@ from runs_analytics.api.answers import (
     TEXT,
     Serving,
     amount,
-    answer,
     described,
     list_name,
     list_of,
@@ -98,7 +97,6 @@ class OneQuery(Query):
 def runs_list_router(serving: Serving) -> APIRouter:
     """The routes that show runs."""
     router = APIRouter(route_class=serving.route_class, tags=["Runs"])
-    run = serving.lane.run
 
     @router.get(
         "/v1/runs",
@@ -108,7 +106,7 @@ def runs_list_router(serving: Serving) -> APIRouter:
         ),
     )
     async def list_runs(request: Request, query: Annotated[RunsQuery, InQuery()]) -> Response:
-        return answer(await run(lambda: _page(serving, request, query)))
+        return await serving.answered(lambda: _page(serving, request, query))
 
     @router.get(
         "/v1/runs/{run_id}",
@@ -117,7 +115,7 @@ def runs_list_router(serving: Serving) -> APIRouter:
         ),
     )
     async def get_run(request: Request, run_id: RunId, query: Annotated[OneQuery, InQuery()]) -> Response:
-        return answer(await run(lambda: _detail(serving, request, run_id, query.source)))
+        return await serving.answered(lambda: _detail(serving, request, run_id, query.source))
 
     return router
 

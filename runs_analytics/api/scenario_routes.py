@@ -135,7 +135,7 @@ def scenarios_router(serving: Serving) -> APIRouter:
             shown, cursor = page_of(serving.runtime, scope, "list_scenarios", query, found, _place)
             return {"scenarios": [_saved(one) for one in shown], "next_cursor": cursor}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get("/v1/scenarios/{scenario_id}", **described("One scenario, with its tag", _SAVED))
     async def get_scenario(request: Request, scenario_id: ScenarioId) -> Response:
@@ -153,7 +153,7 @@ def scenarios_router(serving: Serving) -> APIRouter:
         def ask() -> Any:
             return _result(serving, scope, _found(serving, scope, scenario_id).scenario, query.by)
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.post(
         "/v1/scenarios/evaluate",
@@ -165,7 +165,7 @@ def scenarios_router(serving: Serving) -> APIRouter:
         request: Request, body: ScenarioBody, query: Annotated[PartsQuery, InQuery()]
     ) -> Response:
         scope, scenario = asker(request), _read(body)
-        return answer(await run(lambda: _result(serving, scope, scenario, query.by)))
+        return await serving.answered(lambda: _result(serving, scope, scenario, query.by))
 
     _add_acts(router, serving)
     return router

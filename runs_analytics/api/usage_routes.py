@@ -19,7 +19,6 @@ from runs_analytics.api.answers import (
     NUMBER,
     TEXT,
     Serving,
-    answer,
     described,
     list_of,
     nullable,
@@ -60,7 +59,6 @@ class OverTimeQuery(SelectionPageQuery):
 def usage_router(serving: Serving) -> APIRouter:
     """The routes that add up runs."""
     router = APIRouter(route_class=serving.route_class, tags=["Usage"])
-    run = serving.lane.run
 
     @router.get(
         "/v1/usage",
@@ -73,17 +71,17 @@ def usage_router(serving: Serving) -> APIRouter:
             asked, selection = selected(serving, request, query)
             return {"range": range_of(asked, selection), "totals": _totals(usage.totals(asked, selection))}
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     @router.get("/v1/usage/by/{dimension}", **described("Every measure by the values of a dimension", _BY))
     async def get_usage_by(
         request: Request, dimension: DimensionName, query: Annotated[SelectionPageQuery, InQuery()]
     ) -> Response:
-        return answer(await run(lambda: _by(serving, request, query, dimension)))
+        return await serving.answered(lambda: _by(serving, request, query, dimension))
 
     @router.get("/v1/members", **described("The members that used something, with what they spent", _BY))
     async def list_members(request: Request, query: Annotated[SelectionPageQuery, InQuery()]) -> Response:
-        return answer(await run(lambda: _by(serving, request, query, "member")))
+        return await serving.answered(lambda: _by(serving, request, query, "member"))
 
     @router.get(
         "/v1/usage/over-time",
@@ -121,7 +119,7 @@ def usage_router(serving: Serving) -> APIRouter:
                 "next_cursor": cursor,
             }
 
-        return answer(await run(ask))
+        return await serving.answered(ask)
 
     return router
 
