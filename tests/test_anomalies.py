@@ -13,7 +13,7 @@ import pytest
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history, questions
 from runs_analytics.analytics.anomalies.episodes import Episode, Kind
-from runs_analytics.analytics.anomalies.events import one_event_each
+from runs_analytics.analytics.anomalies.events import Event, one_event_each
 from runs_analytics.analytics.anomalies.seen import Seen
 from runs_analytics.analytics.anomalies.segments import Segment, Series
 from runs_analytics.analytics.asking import Ask
@@ -222,6 +222,16 @@ def test_what_goes_on_for_weeks_takes_up_no_days_of_somebody_else(slow: list[See
     days = seen(12, 14, dimension="member", value="ana", severity=34)
     events = one_event_each([days, *slow])
     assert {one.lead.segment for one in events} == {days.segment, slow[0].segment}
+
+
+@pytest.mark.parametrize(
+    ("whose", "severity", "goes_on"), [("LLM", 5.0, True), ("Search", 9.0, True), ("Search", 5.0, False)]
+)
+def test_an_event_has_ended_when_only_lesser_parts_go_on(whose: str, severity: float, goes_on: bool) -> None:
+    burst = seen(3, 4, dimension="service", value="LLM", severity=8.0)
+    other = seen(3, 14, dimension="service", value=whose, severity=severity)
+    open_one = replace(other, episode=replace(other.episode, is_open=True))
+    assert Event(burst, (open_one,)).is_open is goes_on
 
 
 def test_a_drop_of_a_part_that_had_less_than_was_expected_is_told_by_the_whole() -> None:

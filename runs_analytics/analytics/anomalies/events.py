@@ -85,9 +85,16 @@ class Event:
 
     @property
     def is_open(self) -> bool:
-        """Whether it, or a day or an hour of its parts, still goes on."""
+        """Whether it still goes on where it is told or is as plain; what else it set going may last longer."""
         return self.lead.episode.is_open or any(
-            one.episode.is_open and one.series.grain != "week" for one in self.also
+            one.episode.is_open and one.series.grain != "week" and self._is_told_where(one)
+            for one in self.also
+        )
+
+    def _is_told_where(self, one: Seen) -> bool:
+        return (
+            one.segment in (self.lead.segment, self.whose)
+            or one.episode.severity >= self.lead.episode.severity
         )
 
     @property
