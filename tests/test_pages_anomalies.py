@@ -92,3 +92,14 @@ def test_a_mark_leads_to_its_event_which_is_shown_first_and_once(stores: Stores)
     assert shown.index(f"verdict_{first}") == 0
     assert shown.count(f"verdict_{first}") == 1
     assert len(shown) > 1
+
+
+def test_headline_numbers_stand_beside_those_of_the_period_before(stores: Stores) -> None:
+    """Of those kept, the last one alone was there in the thirty days before."""
+    cards = {card.label: card for card in open_page("anomalies", period="30d").metric}
+    severe, used = cards["Of high severity"], cards["Credits above usual"]
+    kept = [SPIKE, *SMALL, *OTHERS]
+    assert (severe.value, severe.delta) == (str(len(kept)), "+800.0 %")
+    assert severe.help.endswith("Before: 1.")
+    assert used.help.endswith("Before: 1,800.")
+    assert not open_page("anomalies", period="30d", compare="none").metric[2].delta

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, cast
+from functools import partial
+from typing import Final, Self, cast
 
 import numpy as np
 import polars as pl
@@ -64,29 +66,56 @@ def measure(view: View) -> Measure:
     return known[cast(MeasureName, controls.choice("measure", titles, label="Measure", default=default))]
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """How many anomalies are news, and what those upward cost beyond what is usual."""
+
+    count: int
+    severe: int
+    credits: Decimal
+    cost: Decimal
+
+    @classmethod
+    def of(cls, found: Sequence[Listed]) -> Self:
+        """Those of some anomalies."""
+        news = [one.anomaly for one in found if one.counts]
+        used, spent = (
+            fmt.from_nano(
+                sum(max(getattr(one, f"{name}_impact_nano") or 0, 0) for one in news if one.direction == "up")
+            )
+            for name in ("credits", "cost")
+        )
+        return cls(len(news), sum(one.severity == "high" for one in news), used, spent)
+
+
 def cards(view: View, found: Sequence[Listed]) -> list[Card]:
     """Headline numbers: how many, how many go on, and what they cost beyond what is usual."""
-    news = [one.anomaly for one in found if one.counts]
+    now, before = Sums.of(found), _sums_before(view)
     totals = usage.totals(view.ask, view.selection)
-    severe = sum(one.severity == "high" for one in news)
-    more = [one for one in news if one.direction == "up"]
-    used, spent = (
-        fmt.from_nano(sum(max(getattr(one, f"{name}_impact_nano") or 0, 0) for one in more))
-        for name in ("credits", "cost")
-    )
-    ignored = len(found) - len(news)
+    ignored = sum(not one.counts for one in found)
     hidden = f" {ignored} more are ignored or said to be expected." if ignored else ""
-    return [
-        Card("Going on now", fmt.integer(sum(one.is_open for one in news))),
-        Card(
-            "In this period",
-            fmt.integer(len(news)),
-            help=f"One per event, however many numbers showed it.{hidden}",
-        ),
-        Card("Of high severity", fmt.integer(severe), help="At least 12 times as far off as usual."),
-        Card("Credits above usual", fmt.credits(used), help=_why(used, totals.credits)),
-        Card("Spend above usual", fmt.money(spent, view.ask.currency), help=_why(spent, totals.cost)),
+    money = partial(fmt.money, currency=view.ask.currency)
+    each: list[tuple[str, str, Callable[..., str], str]] = [
+        ("In this period", "count", fmt.integer, f"One per event, however many numbers showed it.{hidden}"),
+        ("Of high severity", "severe", fmt.integer, "At least 12 times as far off as usual."),
+        ("Credits above usual", "credits", fmt.credits, _why(now.credits, totals.credits)),
+        ("Spend above usual", "cost", money, _why(now.cost, totals.cost)),
     ]
+    going_on = sum(one.counts and one.anomaly.is_open for one in found)
+    made = [Card("Going on now", fmt.integer(going_on))]
+    for label, name, text, told in each:
+        value, was = getattr(now, name), getattr(before, name, None)
+        told_before = "" if was is None else f" Before: {text(was)}."
+        made.append(Card(label, text(value), fmt.change(value, was), help=f"{told}{told_before}"))
+    return made
+
+
+def _sums_before(view: View) -> Sums | None:
+    """Those of the period compared with; None without one."""
+    if view.compared is None:
+        return None
+    stores, now = view.session.stores, view.session.now
+    return Sums.of(history.without_causes(view.ask, stores, view.compared, now))
 
 
 def _why(part: Decimal, whole: Decimal) -> str:

@@ -8,7 +8,7 @@ anomalies are found anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -59,13 +59,15 @@ class Listed:
 def listed(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tuple[Listed, ...]:
     """The anomalies of a selection with what is said of them, newest first."""
     if not is_whole(ask, selection):
-        return tuple(Listed(one, None, False, False) for one in anomalies(ask, selection, now))
-    both = [one for one in _events(ask, stores, now) if is_within(one.told, selection)]
-    told = [one.told for one in _explained(ask, both, now)]
-    with stores.control.read() as connection:
-        judgements = list_judgements(connection, ask.scope)
-    newest = sorted(told, key=lambda one: (one.start, one.spreads, one.id), reverse=True)
-    return tuple(_listed(one, judgements) for one in newest)
+        return _unkept(anomalies(ask, selection, now))
+    return _told(ask, stores, _explained(ask, _events_in(ask, stores, selection, now), now))
+
+
+def without_causes(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tuple[Listed, ...]:
+    """As `listed`, without what made each, which takes longest: for how many there were, and what they cost."""
+    if not is_whole(ask, selection):
+        return _unkept(one for one in found_ones(ask, selection, now) if is_within(one, selection))
+    return _told(ask, stores, _events_in(ask, stores, selection, now))
 
 
 def kept_ones(ask: Ask, stores: Stores, selection: Selection) -> tuple[Listed, ...]:
@@ -87,7 +89,7 @@ def one_listed(ask: Ask, stores: Stores, anomaly_id: str, now: datetime) -> List
     whole = whole_account(ask, now)
     if not is_whole(ask, whole):
         own = [one for one in found_ones(ask, whole, now) if one.id == anomaly_id]
-        found = [Listed(one, None, False, False) for one in explained(ask, whole, own, now)]
+        found = list(_unkept(explained(ask, whole, own, now)))
     else:
         with stores.control.read() as connection:
             kept = find_anomaly(connection, ask.scope, anomaly_id)
@@ -183,6 +185,23 @@ def _explained(ask: Ask, some: Sequence[Event], now: datetime) -> list[Event]:
     found = [one.found for one in some if one.found is not None and one.is_as_found]
     told = {one.id: one for one in explained(ask, whole_account(ask, now), found, now)}
     return [replace(one, found=told.get(one.found.id, one.found)) if one.found else one for one in some]
+
+
+def _events_in(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> list[Event]:
+    return [one for one in _events(ask, stores, now) if is_within(one.told, selection)]
+
+
+def _told(ask: Ask, stores: Stores, both: Sequence[Event]) -> tuple[Listed, ...]:
+    """Events as they are told, newest first, with what is said of them."""
+    with stores.control.read() as connection:
+        judgements = list_judgements(connection, ask.scope)
+    told = (one.told for one in both)
+    newest = sorted(told, key=lambda one: (one.start, one.spreads, one.id), reverse=True)
+    return tuple(_listed(one, judgements) for one in newest)
+
+
+def _unkept(found: Iterable[Anomaly]) -> tuple[Listed, ...]:
+    return tuple(Listed(one, None, False, False) for one in found)
 
 
 def _listed(one: Anomaly, judgements: Judgements) -> Listed:
