@@ -13,7 +13,7 @@ from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
-from runs_analytics.analytics.patterns import peak_hours
+from runs_analytics.analytics.patterns import calendar, hours_of_week, peak_hours, rhythm
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.selection import Selection
 from runs_analytics.ui import format as fmt
@@ -51,6 +51,19 @@ def test_the_calendar_and_the_comparison_are_made_of_sums_and_levels(ask: Ask, m
 def test_without_an_earlier_period_the_comparison_says_what_to_do(ask: Ask) -> None:
     app = open_page("patterns", part="compared", compare="none", **AUTUMN)
     assert "no earlier period" in app.info[0].value
+
+
+def test_the_week_and_the_calendar_stand_beside_the_period_before(ask: Ask) -> None:
+    before = SELECTED.compared()
+    assert before is not None
+    ratios = [rhythm(hours_of_week(ask, one, NOW), "runs").weekend_ratio for one in (SELECTED, before)]  # type: ignore[union-attr]
+    cards = {card.label: card for card in open_page("patterns", **AUTUMN).metric}
+    assert cards["Weekend day"].delta == fmt.rate_change(*ratios)
+    assert "Before: " in cards["Busiest hour"].help
+    highest = [calendar(ask, one, NOW)["runs"].max() for one in (SELECTED, before)]
+    (card, *_) = open_page("patterns", part="calendar", **AUTUMN).metric
+    assert card.delta
+    assert card.delta == fmt.change(*highest)  # type: ignore[arg-type]
 
 
 def test_peak_hours_are_named_and_listed(ask: Ask) -> None:

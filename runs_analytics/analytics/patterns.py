@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.asking import Ask
@@ -20,6 +21,8 @@ from runs_analytics.analytics.log_totals import whole_log
 from runs_analytics.analytics.plan import quarter_hour_params, selection_shifts
 from runs_analytics.selection import Selection
 from runs_analytics.zones import local_midnight, quarter_hour_of, zone_named
+
+Floats = NDArray[np.float64]
 
 Measure = Literal["runs", "credits", "cost", "errors", "error_rate", "duration"]
 MEASURES: Final[tuple[Measure, ...]] = Measure.__args__  # type: ignore[attr-defined]
@@ -256,15 +259,24 @@ def _is_known(measure: Measure) -> pl.Expr:
     return pl.lit(value=True) if runs is None else pl.col(runs) >= LEAST_RUNS
 
 
+def window_share(cells: pl.DataFrame, measure: Measure, start: int) -> float | None:
+    """The part of a measure's amount in the window that begins at an hour of the day; None where there is none."""
+    sums, whole = _windows(by_hour(cells), measure)
+    return float(sums[start] / whole) if whole > 0 else None
+
+
 def _fullest_window(hours: pl.DataFrame, measure: Measure) -> tuple[int | None, float | None]:
-    amounts = hours.select(amount_of(measure).cast(pl.Float64)).to_series().to_numpy()
-    whole = float(amounts.sum())
+    sums, whole = _windows(hours, measure)
     if whole <= 0:
         return None, None
-    # A window may run past midnight.
-    sums = sum(np.roll(amounts, -step) for step in range(WINDOW_HOURS))
     start = int(np.argmax(sums))
-    return start, float(sums[start] / whole)  # type: ignore[index]
+    return start, float(sums[start] / whole)
+
+
+def _windows(hours: pl.DataFrame, measure: Measure) -> tuple[Floats, float]:
+    """What the window from each hour of the day on has, past midnight too (24,), and what the day has."""
+    amounts = hours.select(amount_of(measure).cast(pl.Float64)).to_series().to_numpy()
+    return np.sum([np.roll(amounts, -step) for step in range(WINDOW_HOURS)], axis=0), float(amounts.sum())
 
 
 def _weekend_ratio(cells: pl.DataFrame, measure: Measure) -> float | None:

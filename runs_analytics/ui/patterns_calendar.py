@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import patterns
 from runs_analytics.exports.document import Column
+from runs_analytics.selection import Selection
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import navigation, parts, patterns_week, tables
 from runs_analytics.ui.controls import View
@@ -28,8 +30,7 @@ NOTE: Final = "a click opens the runs of that day"
 def place(view: View) -> Shown:
     """Place the whole part; what an export writes of it."""
     shown = patterns_week.measure(view)
-    days = patterns.calendar(view.ask, view.selection, view.session.now)
-    named = days.with_columns(patterns.known_amount_of(patterns_week.name_of(shown)).alias("amount"))
+    named = amounts(view, view.selection, shown)
     st.markdown(sentence(named, shown))
     cards = headline(view, named, shown)
     parts.cards(cards)
@@ -54,21 +55,53 @@ def sentence(days: pl.DataFrame, shown: Measure) -> str:
     )
 
 
+def amounts(view: View, selection: Selection, shown: Measure) -> pl.DataFrame:
+    """Each day of a selection with the `amount` of a measure."""
+    days = patterns.calendar(view.ask, selection, view.session.now)
+    return days.with_columns(patterns.known_amount_of(patterns_week.name_of(shown)).alias("amount"))
+
+
 def headline(view: View, days: pl.DataFrame, shown: Measure) -> list[Card]:
-    """The highest, the middle and the lowest of the days that are over."""
+    """The highest, the middle and the lowest of the days that are over, beside those of the period compared with."""
+    now = _extremes(view, days)
+    if now is None:
+        return [Card("Days", fmt.integer(days.height))]
+    before = _extremes(view, amounts(view, view.compared, shown)) if view.compared else None
+    changes = (
+        [fmt.change(*pair) for pair in zip(now.amounts, before.amounts, strict=True)]
+        if before
+        else [None] * 3
+    )
+    high, middle, low = now.amounts
+    return [
+        Card("Highest day", _text(shown, high), changes[0], help=escaped(day_text(now.high_day))),
+        Card(
+            "Median day",
+            shown.unit.text(middle),
+            changes[1],
+            help="Half of the days that are over had more, half less.",
+        ),
+        Card("Lowest day", _text(shown, low), changes[2], help=escaped(day_text(now.low_day))),
+    ]
+
+
+@dataclass(frozen=True)
+class _Extremes:
+    high_day: date
+    low_day: date
+    amounts: tuple[Any, float, Any]
+    """Of the highest day, the median, and of the lowest day."""
+
+
+def _extremes(view: View, days: pl.DataFrame) -> _Extremes | None:
+    """Of the days that are over; None without one."""
     over = days.filter(pl.col("day") < view.session.today).drop_nulls("amount")
     if over.is_empty():
-        return [Card("Days", fmt.integer(days.height))]
+        return None
     ordered = over.sort("amount", "day", descending=[True, False])
     high, low = ordered.row(0, named=True), ordered.row(-1, named=True)
     middle = float(over["amount"].cast(pl.Float64).median() or 0)  # type: ignore[arg-type]
-    return [
-        Card("Highest day", _text(shown, high["amount"]), help=escaped(day_text(high["day"]))),
-        Card(
-            "Median day", shown.unit.text(middle), help="Half of the days that are over had more, half less."
-        ),
-        Card("Lowest day", _text(shown, low["amount"]), help=escaped(day_text(low["day"]))),
-    ]
+    return _Extremes(high["day"], low["day"], (high["amount"], middle, low["amount"]))
 
 
 def squares(days: pl.DataFrame, shown: Measure) -> None:

@@ -15,6 +15,7 @@ from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
 from runs_analytics.exports.document import Column
+from runs_analytics.selection import Selection
 from runs_analytics.ui import controls, parts, patterns_peaks, tables
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.controls import View
@@ -59,7 +60,7 @@ def place(view: View) -> Shown:
     """Place the whole part; what an export writes of it."""
     shown = measure(view)
     with st.skeleton(height=HEATMAP_PX):
-        found = week(view, shown)
+        found = week(view, shown, view.selection)
     peaks = patterns_peaks.peaks(view, found.name)
     st.markdown(
         "  \n".join(text for text in (sentence(view, found), patterns_peaks.sentence(peaks, shown)) if text)
@@ -99,10 +100,10 @@ def name_of(shown: Measure) -> patterns.Measure:
     return cast(patterns.Measure, shown.name)
 
 
-def week(view: View, shown: Measure) -> Week:
-    """The hours of the week of what is selected."""
+def week(view: View, shown: Measure, selection: Selection) -> Week:
+    """The hours of the week of a selection."""
     name = name_of(shown)
-    cells = patterns.hours_of_week(view.ask, view.selection, view.session.now)
+    cells = patterns.hours_of_week(view.ask, selection, view.session.now)
     found = patterns.rhythm(cells, name)
     drawn = cells.with_columns(patterns.average_of(name).alias("amount"))
     return Week(shown, name, unit_of(shown, view.ask.currency), drawn, found)
@@ -128,19 +129,32 @@ def sentence(view: View, shown: Week) -> str:
 
 
 def cards(view: View, shown: Week) -> list[Card]:
-    """The pattern in headline numbers."""
+    """The pattern in headline numbers, each beside that of the period compared with."""
     found = shown.rhythm
-    if found is None:
-        return [Card("Busiest hour", fmt.ABSENT)]
     label = "Highest hour" if shown.measure.is_level else "Busiest hour"
-    made = [
-        Card(label, hour_of_week(found.weekday, found.hour), help=f"{shown.text(found.average)} on average.")
-    ]
-    if found.window_start is not None:
-        made.append(Card(f"In {window(found.window_start)}", fmt.percent(found.window_share)))
+    if found is None:
+        return [Card(label, fmt.ABSENT)]
+    before = week(view, shown.measure, view.compared) if view.compared else None
+    was = before.rhythm if before else None
+    said = f"{shown.text(found.average)} on average.{_before(shown, was)}"
+    made = [Card(label, hour_of_week(found.weekday, found.hour), help=said)]
+    if found.window_start is not None and found.window_share is not None:
+        share = patterns.window_share(before.cells, shown.name, found.window_start) if before else None
+        change = fmt.rate_change(found.window_share, share)
+        made.append(Card(f"In {window(found.window_start)}", fmt.percent(found.window_share), change))
     if found.weekend_ratio is not None:
-        made.append(Card("Weekend day", fmt.percent(found.weekend_ratio), help="Of an average weekday."))
+        change = fmt.rate_change(found.weekend_ratio, was.weekend_ratio if was else None)
+        made.append(
+            Card("Weekend day", fmt.percent(found.weekend_ratio), change, help="Of an average weekday.")
+        )
     return made
+
+
+def _before(shown: Week, was: Rhythm | None) -> str:
+    """The highest hour of the period compared with, in words."""
+    if was is None:
+        return ""
+    return f" Before: {hour_of_week(was.weekday, was.hour)}, {shown.text(was.average)}."
 
 
 def heatmap(view: View, shown: Week) -> None:
