@@ -11,6 +11,7 @@ import polars as pl
 from runs_analytics.charts.heatmap import WEEKDAYS, short_number
 from runs_analytics.charts.parts import blank, finished
 from runs_analytics.charts.series import bucket_text
+from runs_analytics.charts.squares import Fill
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.units import Unit
 
@@ -21,7 +22,6 @@ _MOST_WEEKS: Final = 53
 _TEXT_PX: Final = 30
 """Width of a square from which its number has room."""
 
-_DARK_FROM: Final = 0.55
 _ROWS: Final = len(WEEKDAYS) + 1
 """Of a block of weeks: the months, and the weekdays."""
 
@@ -46,9 +46,10 @@ def calendar(
     """
     if frame["amount"].drop_nulls().is_empty():
         return blank(theme, _ROW_PX * _ROWS)
-    rows, months, weeks = _rows(frame, unit), _months(frame), _weeks(frame)
-    blocks = 1 + max(rows["row"]) // _ROWS
     top = float(frame["amount"].max() or 1.0)  # type: ignore[arg-type]
+    fill = Fill(theme, top, colour or theme.primary)
+    rows, months, weeks = _rows(frame, unit, fill), _months(frame), _weeks(frame)
+    blocks = 1 + max(rows["row"]) // _ROWS
     x = alt.X("week:O", axis=None, scale=alt.Scale(domain=list(range(weeks)), padding=0.08))
     label = f"datum.value % {_ROWS} > 0 ? {list(WEEKDAYS)}[datum.value % {_ROWS} - 1] : ''"
     y = alt.Y(
@@ -65,16 +66,11 @@ def calendar(
         href=alt.Href("address:N"),
     )
     squares = base.mark_rect(cornerRadius=2, cursor="pointer").encode(
-        color=alt.Color(
-            "amount:Q",
-            scale=alt.Scale(domain=[0, top], range=[theme.track, colour or theme.primary], clamp=True),
-            legend=None,
-        ),
+        color=alt.Color("amount:Q", scale=fill.scale, legend=None),
         description=alt.Description("told:N"),
     )
     numbers = (
         base.transform_filter("isValid(datum.amount)")
-        .transform_calculate(is_full=f"datum.amount >= {top * _DARK_FROM}")
         .mark_text(
             fontSize=11,
             cursor="pointer",
@@ -109,7 +105,7 @@ def _weeks(frame: pl.DataFrame) -> int:
     return min(_MOST_WEEKS, ((last - first).days + first.weekday()) // 7 + 1)
 
 
-def _rows(frame: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+def _rows(frame: pl.DataFrame, unit: Unit, fill: Fill) -> pl.DataFrame:
     first = frame["day"][0]
     made = []
     for day, amount, whole, address in frame.select("day", "amount", "whole_text", "address").iter_rows():
@@ -121,6 +117,7 @@ def _rows(frame: pl.DataFrame, unit: Unit) -> pl.DataFrame:
                 "week": week,
                 "row": row,
                 "amount": None if amount is None else float(amount),
+                "is_full": fill.takes_page_colour(None if amount is None else float(amount)),
                 "when": when,
                 "text": text,
                 "short": short_number(unit, None if amount is None else float(amount)),

@@ -8,6 +8,7 @@ import altair as alt
 import polars as pl
 
 from runs_analytics.charts.parts import blank, finished
+from runs_analytics.charts.squares import Fill
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.units import Unit
 
@@ -16,9 +17,6 @@ _ROW_PX: Final = 36
 _AXIS_PX: Final = 56
 _TEXT_FROM_PX: Final = 820
 """Width of the plot from which a cell has room for its number."""
-
-_DARK_FROM: Final = 0.55
-"""Share of the largest amount from which a cell is so full that its number takes the page's colour."""
 
 
 def hours_of_week(
@@ -48,7 +46,8 @@ def hours_of_week(
     if frame["amount"].drop_nulls().is_empty():
         return blank(theme, height_px)
     top = float(frame["amount"].abs().max() or 1.0)  # type: ignore[arg-type]
-    rows = _rows(frame, unit, top, is_difference)
+    fill = Fill(theme, top, colour or theme.primary, theme.series[1] if is_difference else None)
+    rows = _rows(frame, unit, fill, is_difference)
     tips = {
         "when": "Hour of the week",
         "text": measure_title,
@@ -76,16 +75,7 @@ def hours_of_week(
         ),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips.items()],
     )
-    full = colour or theme.primary
-    scale = (
-        # By hue, orange would fade through pink.
-        alt.Scale(
-            domain=[-top, 0, top], range=[theme.series[1], theme.track, full], clamp=True, interpolate="rgb"
-        )
-        if is_difference
-        else alt.Scale(domain=[0, top], range=[theme.track, full], clamp=True)
-    )
-    cells = base.mark_rect(cornerRadius=3).encode(color=alt.Color("amount:Q", scale=scale, legend=None))
+    cells = base.mark_rect(cornerRadius=3).encode(color=alt.Color("amount:Q", scale=fill.scale, legend=None))
     numbers = (
         base.transform_filter("isValid(datum.amount)")
         .mark_text(fontSize=11, tooltip=None, opacity=alt.ExprRef(f"width > {_TEXT_FROM_PX} ? 1 : 0"))
@@ -100,7 +90,7 @@ def hours_of_week(
     return finished([cells, numbers], theme, height_px, _words(rows, measure_title))
 
 
-def _rows(frame: pl.DataFrame, unit: Unit, top: float, is_signed: bool) -> pl.DataFrame:
+def _rows(frame: pl.DataFrame, unit: Unit, fill: Fill, is_signed: bool) -> pl.DataFrame:
     made = []
     for weekday, hour, hours, amount, whole in frame.select(
         "weekday", "hour", "hours", "amount", "whole_text"
@@ -112,15 +102,20 @@ def _rows(frame: pl.DataFrame, unit: Unit, top: float, is_signed: bool) -> pl.Da
                 "weekday": weekday,
                 "hour": hour,
                 "amount": amount,
-                "is_full": amount is not None and abs(amount) >= top * _DARK_FROM,
+                "is_full": fill.takes_page_colour(amount),
                 "when": when,
                 "text": sign + unit.text(amount) if amount is not None else "no value",
-                "short": sign + short_number(unit, amount),
+                "short": _signed(short_number(unit, amount), sign),
                 "whole_text": whole,
                 "hours_text": f"{hours:,.4g} such hours" if hours != 1 else "1 such hour",
             }
         )
     return pl.DataFrame(made, infer_schema_length=None, schema_overrides={"amount": pl.Float64})
+
+
+def _signed(short: str, sign: str) -> str:
+    """A short number with its sign, unless nothing is left of it."""
+    return sign + short if short.strip("-0.") else short.removeprefix("-")
 
 
 def short_number(unit: Unit, amount: float | None) -> str:
