@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import polars as pl
@@ -13,11 +14,12 @@ from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
-from runs_analytics.analytics.patterns import calendar, hours_of_week, peak_hours, rhythm
+from runs_analytics.analytics.patterns import MEASURES, calendar, hours_of_week, peak_hours, rhythm
 from runs_analytics.charts.series import bucket_text
+from runs_analytics.exports import export
 from runs_analytics.selection import Selection
+from runs_analytics.ui import exporting, patterns_peaks
 from runs_analytics.ui import format as fmt
-from runs_analytics.ui import patterns_peaks
 from runs_analytics.ui.measures import measures
 
 AUTUMN = {"from_": "2026-09-01", "to": "2026-11-15"}
@@ -46,6 +48,24 @@ def test_the_calendar_and_the_comparison_are_made_of_sums_and_levels(ask: Ask, m
         app = open_page("patterns", part=part, measure=measure, **AUTUMN)
         assert not app.error
         assert app.metric
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("part", PARTS[:-1])
+def test_every_part_is_exported_in_every_measure(
+    ask: Ask, part: str, measure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, document = [], exporting.document
+    monkeypatch.setattr(exporting, "document", lambda *given: made.append(document(*given)) or made[-1])
+    app = open_page("patterns", part=part, measure=measure, **AUTUMN)
+    if not made:
+        assert "of 76 days have no run" in app.info[0].value
+        return
+    manifest = export(made[-1], "json", tmp_path).manifest
+    assert {line["label"]: line["value"] for line in manifest["headlines"]} == {
+        card.label: card.value for card in app.metric
+    }
+    assert all(table["rows"] for table in manifest["tables"])
 
 
 def test_without_an_earlier_period_the_comparison_says_what_to_do(ask: Ask) -> None:

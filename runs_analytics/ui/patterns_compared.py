@@ -10,7 +10,7 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import patterns
 from runs_analytics.charts.units import Unit
-from runs_analytics.exports.document import AMOUNT, Column, Kind
+from runs_analytics.exports.document import Column
 from runs_analytics.selection import Selection
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui import parts, patterns_week, tables
@@ -112,7 +112,7 @@ def heatmap(cells: pl.DataFrame, shown: Measure, unit: Unit) -> None:
 
 def cells_table(cells: pl.DataFrame, shown: Measure) -> ShownTable:
     """A row per hour of the week."""
-    kind: Kind = "credits" if shown.kind == "integer" else shown.kind
+    kind = patterns_week.average_kind(shown)
     columns = (
         Column("value", "Hour of the week", "text"),
         Column("amount", "Now", kind),
@@ -121,8 +121,7 @@ def cells_table(cells: pl.DataFrame, shown: Measure) -> ShownTable:
         Column("change", "Change", "percent"),
     )
     names = [patterns_week.hour_of_week(d, h) for d, h in cells.select("weekday", "hour").iter_rows()]
-    amounts = (pl.col(name) for name in ("amount", "before", "difference"))
-    exact = [a.round(9).cast(AMOUNT) if kind in ("credits", "money") else a for a in amounts]
+    exact = [patterns_week.written(pl.col(name), kind) for name in ("amount", "before", "difference")]
     change = pl.col("difference") / pl.when(pl.col("before") > 0).then(pl.col("before"))
     frame = cells.select(pl.Series("value", names), *exact, change.alias("change"))
     return ShownTable("compared_hours", "Hours of the week compared", columns, frame)

@@ -14,7 +14,7 @@ from runs_analytics.analytics import patterns
 from runs_analytics.analytics.patterns import Rhythm
 from runs_analytics.charts.heatmap import WEEKDAYS
 from runs_analytics.charts.units import DURATION, RATE, Unit, money_unit
-from runs_analytics.exports.document import Column
+from runs_analytics.exports.document import AMOUNT, Column, Kind
 from runs_analytics.selection import Selection
 from runs_analytics.ui import controls, parts, patterns_peaks, tables
 from runs_analytics.ui import format as fmt
@@ -173,11 +173,11 @@ def heatmap(view: View, shown: Week) -> None:
 
 def cells_table(view: View, shown: Week) -> ShownTable:
     """A row per hour of the week that the period had."""
-    kind = shown.measure.kind
+    kind, average = shown.measure.kind, average_kind(shown.measure)
     columns = (
         Column("value", "Hour of the week", "text"),
         Column("hours", "Such hours", "text"),
-        Column("amount", "Average" if not shown.measure.is_level else shown.measure.title, kind),
+        Column("amount", "Average" if not shown.measure.is_level else shown.measure.title, average),
         Column("whole", "In all", kind, adds_up=not shown.measure.is_level),
         Column("runs", "Runs", "integer", adds_up=True),
     )
@@ -185,11 +185,21 @@ def cells_table(view: View, shown: Week) -> ShownTable:
     frame = shown.cells.select(
         pl.Series("value", names),
         pl.col("hours").cast(pl.String),
-        "amount",
+        written(pl.col("amount"), average),
         patterns.amount_of(shown.name).alias("whole"),
         "runs",
     )
     return ShownTable("hours_of_week", "Hours of the week", columns, frame)
+
+
+def average_kind(shown: Measure) -> Kind:
+    """How an average of it is written: that of whole numbers has decimals."""
+    return "credits" if shown.kind == "integer" else shown.kind
+
+
+def written(average: pl.Expr, kind: Kind) -> pl.Expr:
+    """An average, a float, as tables hold its kind."""
+    return average.round(9).cast(AMOUNT) if kind in ("credits", "money") else average
 
 
 def hour_of_week(weekday: int, hour: int) -> str:
