@@ -225,13 +225,29 @@ def test_what_goes_on_for_weeks_takes_up_no_days_of_somebody_else(slow: list[See
 
 
 @pytest.mark.parametrize(
-    ("whose", "severity", "goes_on"), [("LLM", 5.0, True), ("Search", 9.0, True), ("Search", 5.0, False)]
+    ("whose", "severity", "grain", "goes_on"),
+    [
+        ("LLM", 5.0, "day", True),
+        ("Search", 9.0, "day", True),
+        ("Search", 5.0, "day", False),
+        ("LLM", 5.0, "hour", True),
+        ("LLM", 9.0, "week", False),
+    ],
+    ids=["its own", "as plain", "a lesser part", "its hours", "its weeks"],
 )
-def test_an_event_has_ended_when_only_lesser_parts_go_on(whose: str, severity: float, goes_on: bool) -> None:
+def test_an_event_goes_on_while_what_tells_it_does(
+    whose: str, severity: float, grain: str, goes_on: bool
+) -> None:
     burst = seen(3, 4, dimension="service", value="LLM", severity=8.0)
-    other = seen(3, 14, dimension="service", value=whose, severity=severity)
+    other = seen(3, 14, dimension="service", value=whose, severity=severity, grain=grain)
     open_one = replace(other, episode=replace(other.episode, is_open=True))
     assert Event(burst, (open_one,)).is_open is goes_on
+
+
+def test_hours_that_are_over_do_not_go_on_because_their_day_was_the_last_one() -> None:
+    hours = seen(80, 90, dimension="service", value="LLM", grain="hour")
+    day = seen(3, 4, dimension="service", value="LLM")
+    assert not Event(hours, (replace(day, episode=replace(day.episode, is_open=True)),)).is_open
 
 
 def test_a_drop_of_a_part_that_had_less_than_was_expected_is_told_by_the_whole() -> None:

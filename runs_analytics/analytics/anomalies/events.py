@@ -87,15 +87,14 @@ class Event:
     def is_open(self) -> bool:
         """Whether it still goes on where it is told or is as plain; what else it set going may last longer."""
         return self.lead.episode.is_open or any(
-            one.episode.is_open and one.series.grain != "week" and self._is_told_where(one)
-            for one in self.also
+            one.episode.is_open and self._tells_its_end(one) for one in self.also
         )
 
-    def _is_told_where(self, one: Seen) -> bool:
-        return (
-            one.segment in (self.lead.segment, self.whose)
-            or one.episode.severity >= self.lead.episode.severity
-        )
+    def _tells_its_end(self, one: Seen) -> bool:
+        """Whether an episode says as well as the lead when it ends: longer steps do not."""
+        is_as_plain = one.episode.severity >= self.lead.episode.severity
+        is_as_fine = STEP[one.series.grain] <= STEP[self.lead.series.grain] and one.series.grain != "week"
+        return is_as_fine and (is_as_plain or one.segment in (self.lead.segment, self.whose))
 
     @property
     def segments(self) -> set[Segment]:
