@@ -16,6 +16,7 @@ from runs_analytics.ingest.files import ImportMapping, RowOrdinals
 from runs_analytics.ingest.files import ids as ids_module
 from runs_analytics.ingest.files.ids import hash_texts
 from runs_analytics.ingest.files.rowhash import row_hashes
+from runs_analytics.warehouse import hashing
 from runs_analytics.warehouse.hashing import md5_pairs
 from tests.file_fixtures import csv_file, import_file
 
@@ -88,7 +89,9 @@ def test_a_missing_column_hashes_like_an_empty_one() -> None:
         assert row_hashes(wide).equals(row_hashes(short))
 
 
-def test_hash_texts_are_the_usual_hex_digits() -> None:
+@pytest.mark.parametrize("few", [3, 2])
+def test_hash_texts_are_the_usual_hex_digits(monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(hashing, "FEW_TEXTS", few)
     texts = ["", "a", "zürich"]
     pairs = md5_pairs(pl.Series(texts))
     expected = [hashlib.md5(text.encode()).hexdigest() for text in texts]
