@@ -171,6 +171,18 @@ def test_each_table_has_its_rows(stores: Stores, part: str, rows: int) -> None:
     assert len(table.value) >= rows
 
 
+@pytest.mark.parametrize(("days", "is_compared"), [("7", True), ("365", False)])
+def test_parts_stand_beside_as_many_days_before_or_none(ask: Ask, days: str, is_compared: bool) -> None:
+    """A year beside the months that there were would seem to grow."""
+    assert (forecast_of(ask, int(days)).history.height >= int(days)) is is_compared
+    app = open_page("forecast", days=days)
+    assert ("before" in app.dataframe[0].value) is ("change" in app.dataframe[0].value) is is_compared
+
+
+def test_spend_is_cost_and_not_used(stores: Stores) -> None:
+    assert "The next 30 days are expected to cost" in texts(open_page("forecast", measure="cost"))
+
+
 def test_the_page_refuses_in_words_where_it_cannot_say(stores: Stores) -> None:
     app = open_page("forecast", feature="no such feature")
     assert not app.exception

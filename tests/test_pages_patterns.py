@@ -18,7 +18,7 @@ from runs_analytics.analytics.patterns import MEASURES, calendar, hours_of_week,
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.exports import export
 from runs_analytics.selection import Selection
-from runs_analytics.ui import exporting, patterns_peaks
+from runs_analytics.ui import exporting, patterns_compared, patterns_peaks, patterns_week
 from runs_analytics.ui import format as fmt
 from runs_analytics.ui.measures import measures
 
@@ -48,6 +48,27 @@ def test_the_calendar_and_the_comparison_are_made_of_sums_and_levels(ask: Ask, m
         app = open_page("patterns", part=part, measure=measure, **AUTUMN)
         assert not app.error
         assert app.metric
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (
+            (1.0, 5.0),
+            (4.0, 2.0),
+            "**Grew most Mon 0–1**, from 1.0 to 4.0 runs an hour; **fell most Mon 1–2**, from 5.0",
+        ),
+        ((5.0, 5.0), (4.0, 5.0), "**Fell most Mon 0–1**, from 5.0 to 4.0 runs an hour; against"),
+    ],
+)
+def test_what_grew_and_fell_most_is_said(
+    before: tuple[float, ...], after: tuple[float, ...], said: str
+) -> None:
+    cells = pl.DataFrame({"weekday": [0, 0], "hour": [0, 1], "amount": after, "before": before})
+    cells = cells.with_columns(difference=pl.col("amount") - pl.col("before"))
+    runs = measures("USD")["runs"]
+    made = patterns_compared.sentence(cells, SELECTED, runs, patterns_week.unit_of(runs, "USD"))
+    assert made.replace("\\", "").startswith(said)
 
 
 @pytest.mark.parametrize("measure", MEASURES)

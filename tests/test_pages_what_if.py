@@ -15,6 +15,7 @@ from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.what_if import what_if
 from runs_analytics.control.accounts import create_account
 from runs_analytics.control.scenarios import add_scenario, list_scenarios
+from runs_analytics.errors import BadRequest
 from runs_analytics.exports import FORMATS, Document, Format, export
 from runs_analytics.money.price_book import PriceVersion
 from runs_analytics.money.scenarios import Scenario, change_of
@@ -114,6 +115,22 @@ def test_kept_scenarios_stand_beside_each_other_and_can_be_deleted(stores: Store
     app.button(key=f"what_if_delete_{kept.id}").click().run()
     with stores.control.read() as connection:
         assert [one.scenario.name for one in list_scenarios(connection, SCOPE)] == ["Cheaper"]
+
+
+def test_what_stays_as_it_was_is_said_once(stores: Stores) -> None:
+    app = open_page("what_if", **DAYS)
+    app.session_state["what_if_draft"] = what_if_draft.Draft(
+        "acme", (change_of({"kind": "growth", "percent": "0"}),)
+    )
+    said = texts(app.run()).replace("\\", "")
+    shown = cards(app)
+    assert f"would have used the same {shown['Credits']} credits, and cost the same {shown['Spend']}." in said
+
+
+@pytest.mark.parametrize("kind", ["off", "growth"])
+def test_a_change_of_no_runs_says_what_to_choose(kind: str) -> None:
+    with pytest.raises(BadRequest, match="Choose at least one under “These”"):
+        what_if_draft.change_from({"kind": kind, "percent": "10", "where": {"project": []}})
 
 
 def test_a_change_that_cannot_be_rated_says_so(stores: Stores) -> None:

@@ -136,7 +136,9 @@ def _days(ask: Ask, past: Selection, measure: Measure) -> pl.DataFrame | Refusal
         return joined.with_columns(pl.col("actual").fill_null(0.0))
     missing = joined["actual"].null_count()
     if missing > MOST_MISSING * len(calendar):
-        return Refusal(f"{missing} of {len(calendar)} days have no run that could tell it.")
+        return Refusal(
+            f"{missing} of {len(calendar)} days have no run that counts for it; use another measure."
+        )
     return joined.with_columns(
         pl.col("actual").interpolate().fill_null(strategy="forward").fill_null(strategy="backward")
     )

@@ -42,6 +42,9 @@ LEAST_SHOWN_DAYS: Final = 14
 _AMOUNT_KIND: Final[Kind] = "credits"
 """A plain decimal; limits are of credits, money and runs in one table."""
 
+_NARROW: Final = {"limit": 230, "model": 230, "share": 110, "reached_on": 150, "resets": 110}
+"""Widths in pixels by which a phone shows what a row is about and its chance or weight."""
+
 
 def cards(view: View, made: UsageForecast, measure: Measure) -> list[Card]:
     """Headline numbers: the coming days, the month's end, how right it was, when the credits run out."""
@@ -59,7 +62,8 @@ def sentence(made: UsageForecast, measure: Measure) -> str:
         else ""
     )
     return (
-        f"The next {days} days are expected to use {measure.text(made.total)}{_noun(measure)}{between}. "
+        f"The next {days} days are expected to {'cost' if measure.kind == 'money' else 'use'} "
+        f"{measure.text(made.total)}{_noun(measure)}{between}. "
         f"Learned from {fmt.integer(made.history.height)} days.{_beside_naive(made)}"
     )
 
@@ -108,7 +112,7 @@ def table(view: View, made: UsageForecast, measure: Measure, part: str, by: Dime
 
 
 def parts_table(view: View, made: UsageForecast, measure: Measure, by: Dimension) -> ShownTable:
-    """The coming days by the values of a dimension, which add up to the total, beside as many days before."""
+    """The coming days by the values of a dimension, which add up to the total, beside as many days before if known."""
     found = usage_forecast(
         view.ask,
         learned_from(view.selection, view.session.today),
@@ -130,22 +134,24 @@ def parts_table(view: View, made: UsageForecast, measure: Measure, by: Dimension
         float((point - was) / was) if was else None
         for point, was in frame.select("point", "before").iter_rows()
     ]
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("value", DIMENSION_TITLES[by], "text"),
         Column("point", f"Next {days} days", _kind(measure)),
         Column("share", "Share", "percent"),
-        Column("before", f"Last {days} days", _kind(measure)),
-        Column("change", "Change", "percent"),
     )
+    totals: dict[str, object] = {"point": total, "share": 1.0}
+    if _is_comparable(made):
+        columns += (
+            Column("before", f"Last {days} days", _kind(measure)),
+            Column("change", "Change", "percent"),
+        )
+        used = total_of(measure, usage.totals(view.ask, _days_before(view, days)))
+        totals |= {"before": used} | ({"change": float((total - used) / used)} if used else {})
     frame = frame.with_columns(
         pl.Series("share", shares, pl.Float64),
         pl.Series("change", changes, pl.Float64),
         pl.col("value").map_elements(lambda value: value_title(by, value), pl.String),
     )
-    used = total_of(measure, usage.totals(view.ask, _days_before(view, days)))
-    totals: dict[str, object] = {"point": total, "share": 1.0, "before": used}
-    if used:
-        totals["change"] = float((total - used) / used)
     return ShownTable("forecast_parts", f"By {DIMENSION_TITLES[by].lower()}", columns, frame, totals)
 
 
@@ -154,7 +160,7 @@ def models_table(made: UsageForecast) -> ShownTable:
     columns = (Column("model", "Model", "text"), Column("share", "Weight", "percent"))
     rows = [(model.name, model.weight) for model in made.models]
     frame = pl.DataFrame(rows, {"model": pl.String, "share": pl.Float64}, orient="row")
-    return ShownTable("forecast_models", "Models", columns, frame)
+    return ShownTable("forecast_models", "Models", columns, frame, widths=_NARROW)
 
 
 def limits_table(view: View) -> ShownTable:
@@ -163,19 +169,19 @@ def limits_table(view: View) -> ShownTable:
     found = outlook.limit_outlooks(view.ask, view.session.stores, view.session.now) if is_seen else ()
     columns = (
         Column("limit", "Limit", "text"),
+        Column("share", "Chance", "percent"),
+        Column("reached_on", "Reached on", "text"),
         Column("cap", "Limit is", _AMOUNT_KIND),
         Column("spent", "Spent", _AMOUNT_KIND),
         Column("expected", "Expected at its end", _AMOUNT_KIND),
         Column("lower", f"{LEVEL} % lower", _AMOUNT_KIND),
         Column("upper", f"{LEVEL} % upper", _AMOUNT_KIND),
-        Column("share", "Chance to reach it", "percent"),
-        Column("reached_on", "Expected on", "text"),
         Column("resets", "Resets", "text"),
     )
     rows = [_limit_row(view, one) for one in found]
     schema = {c.name: {"text": pl.String, "percent": pl.Float64}.get(c.kind, AMOUNT) for c in columns}
     frame = pl.DataFrame(rows, schema, orient="row")
-    return ShownTable("forecast_limits", "Limits", columns, frame, widths={"limit": "large"})
+    return ShownTable("forecast_limits", "Limits", columns, frame, widths=_NARROW)
 
 
 def _limit_row(view: View, one: LimitOutlook) -> dict[str, object]:
@@ -196,13 +202,18 @@ def _limit_row(view: View, one: LimitOutlook) -> dict[str, object]:
 def _coming_card(view: View, made: UsageForecast, measure: Measure) -> Card:
     days = made.days.height
     used = total_of(measure, usage.totals(view.ask, _days_before(view, days)))
-    is_whole = made.history.height >= days
+    is_whole = _is_comparable(made)
     return Card(
         f"Next {days} days",
         measure.text(made.total),
         fmt.change(made.total, used) if is_whole and used else None,
         help=f"Compared with the last {days} whole days." if is_whole else None,
     )
+
+
+def _is_comparable(made: UsageForecast) -> bool:
+    """Whether there were as many days before as are forecast."""
+    return made.history.height >= made.days.height
 
 
 def _days_before(view: View, days: int) -> Selection:

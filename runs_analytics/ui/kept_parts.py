@@ -64,8 +64,8 @@ def sentence(found: Kept) -> str:
     months = len({row.forecast.month for row in ended})
     later = sum(row.forecast.is_made_later for row in ended)
     said = (
-        f"Of {fmt.integer(len(ended))} forecasts of {months} finished {'month' if months == 1 else 'months'}, "
-        f"{fmt.percent(within)} held what came within their 80 % band."
+        f"What came lay within the 80 % band of {fmt.percent(within)} of {fmt.integer(len(ended))} forecasts of "
+        f"{months} finished {'month' if months == 1 else 'months'}."
     )
     if later:
         said += (
@@ -117,7 +117,8 @@ def days_table(found: Kept, measure: Measure) -> ShownTable:
     rows = [_row(row) for row in reversed(found.rows)]
     schema = {c.name: _TYPES.get(c.kind, AMOUNT) for c in columns}
     frame = pl.DataFrame(rows, schema, orient="row")
-    return ShownTable("forecast_kept", "Every kept forecast", columns, frame)
+    widths = {"month": 115, "made_on": 105, "within": 125}
+    return ShownTable("forecast_kept", "Every kept forecast", columns, frame, widths=widths)
 
 
 _TYPES: Final = {"text": pl.String(), "percent": pl.Float64(), "integer": pl.Int64()}

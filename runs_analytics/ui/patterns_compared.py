@@ -72,9 +72,10 @@ def sentence(cells: pl.DataFrame, compared: Selection, shown: Measure, unit: Uni
     most, least = known.row(0, named=True), known.row(-1, named=True)
     said = []
     if most["difference"] > 0:
-        said.append(f"**Most more {escaped(_hour(most))}**, {escaped(_moved(most, unit))}")
+        said.append(f"**Grew most {escaped(_hour(most))}**, {escaped(_moved(most, unit))}")
     if least["difference"] < 0:
-        said.append(f"**most less {escaped(_hour(least))}**, {escaped(_moved(least, unit))}")
+        word = "fell" if said else "Fell"
+        said.append(f"**{word} most {escaped(_hour(least))}**, {escaped(_moved(least, unit))}")
     return f"{'; '.join(said)}; {escaped(against)}."
 
 
@@ -140,4 +141,4 @@ def _hour(row: dict[str, Any]) -> str:
 
 
 def _moved(row: dict[str, Any], unit: Unit) -> str:
-    return f"{unit.number(row['before'])} to {unit.text(row['amount'])}"
+    return f"from {unit.number(row['before'])} to {unit.text(row['amount'])}"

@@ -141,7 +141,13 @@ def cards(view: View, shown: Week) -> list[Card]:
     if found.window_start is not None and found.window_share is not None:
         share = patterns.window_share(before.cells, shown.name, found.window_start) if before else None
         change = fmt.rate_change(found.window_share, share)
-        made.append(Card(f"In {window(found.window_start)}", fmt.percent(found.window_share), change))
+        made.append(
+            Card(
+                f"{shown.measure.title} in {window(found.window_start)}",
+                fmt.percent(found.window_share),
+                change,
+            )
+        )
     if found.weekend_ratio is not None:
         change = fmt.rate_change(found.weekend_ratio, was.weekend_ratio if was else None)
         made.append(

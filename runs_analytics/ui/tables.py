@@ -50,7 +50,7 @@ class ShownTable:
     """Totals of all rows by column; the page's own, so that they equal its headline."""
 
     widths: Mapping[str, Width] = field(default_factory=dict)
-    """Of text columns that are not of medium width."""
+    """Of columns of texts and shares that are not of medium width."""
 
     def exported(self) -> Table:
         """The same rows for an export."""
@@ -133,7 +133,7 @@ def column_config(column: Column, currency: str, width: Width = "medium") -> Any
         return st.column_config.TextColumn(column.title, width=width)
     if column.name == "share":
         return st.column_config.ProgressColumn(
-            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width="medium"
+            column.title, format="%.1f %%", min_value=0.0, max_value=100.0, width=width
         )
     symbol = fmt.money(Decimal(), currency).rstrip("0.")
     sign = "+" if column.name.endswith("change") else ""

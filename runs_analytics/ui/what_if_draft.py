@@ -203,11 +203,22 @@ def _prices(view: View) -> dict[str, Any]:
 
 def _send(view: View, body: dict[str, Any]) -> None:
     draft = present(view)
-    if body["kind"] == "draft" and isinstance(body["version"], str):
-        body = body | {"version": _parsed(body["version"])}
-    changes = (*draft.changes, change_of(body))
+    changes = (*draft.changes, change_from(body))
     Scenario("What-if", (), changes)  # refuses two plans, and too many changes
     keep(replace(draft, changes=changes))
+
+
+def change_from(body: Mapping[str, Any]) -> Change:
+    """The change of the dialog's fields.
+
+    Raises:
+        BadRequest: in the dialog's words.
+    """
+    if body["kind"] == "draft" and isinstance(body["version"], str):
+        body = {**body, "version": _parsed(body["version"])}
+    if not all(body.get("where", {}).values()):
+        raise BadRequest("Choose at least one under “These”.", field="where")
+    return change_of(body)
 
 
 def _parsed(text: str) -> object:

@@ -80,13 +80,9 @@ def sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
             f"{days} used {fmt.credits(before.credits)} credits and cost {fmt.money(before.cost, found.currency)}. "
             "Add a change to see what they would have been."
         )
-    said = (
-        f"{days} would have used {fmt.credits(after.credits)} credits instead of {fmt.credits(before.credits)}"
-        f"{_difference(before.credits, after.credits, fmt.credits)}, and cost {fmt.money(after.cost, found.currency)} "
-        f"instead of {fmt.money(before.cost, found.currency)}"
-        f"{_difference(before.cost, after.cost, lambda amount: fmt.money(amount, found.currency))}."
-    )
-    return said + _plan_sentence(found, plans)
+    used = _beside(before.credits, after.credits, fmt.credits, " credits")
+    cost = _beside(before.cost, after.cost, lambda amount: fmt.money(amount, found.currency))
+    return f"{days} would have used {used}, and cost {cost}.{_plan_sentence(found, plans)}"
 
 
 def gaps(found: WhatIf) -> str:
@@ -135,12 +131,14 @@ def _plan_sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
     return f" On the plan {name} they would have taken {money} instead of {was} on {now.plan.name}."
 
 
-def _difference(before: Decimal, after: Decimal, text: Callable[[Decimal], str]) -> str:
+def _beside(before: Decimal, after: Decimal, text: Callable[[Decimal], str], noun: str = "") -> str:
+    """An amount beside what it was: `12 credits instead of 10 (2 more, 20.0 %)`."""
     if before == after:
-        return " (no difference)"
+        return f"the same {text(after)}{noun}"
     amount = text(abs(after - before))
     share = f", {fmt.percent(abs(float(after / before) - 1))}" if before else ""
-    return f" ({amount} {'more' if after > before else 'less'}{share})"
+    side = "more" if after > before else "less"
+    return f"{text(after)}{noun} instead of {text(before)} ({amount} {side}{share})"
 
 
 def _about(text: str, where: Where) -> str:
