@@ -50,7 +50,7 @@ test: dev compiled browser  ## every test, with reduced counts where the full on
 test-full: dev compiled browser  ## every test with the full counts
 	RUNS_TEST_KILLS=200 RUNS_TEST_LEDGERS=500 RUNS_TEST_LIMITS=400 \
 		RUNS_TEST_AUTHORIZATIONS=1000000 RUNS_TEST_SCHEMATHESIS=20000 \
-		RUNS_TEST_TENANTS=both RUNS_TEST_THREADS=0 $(PYTEST)
+		RUNS_TEST_TENANTS=both RUNS_TEST_LAKE=40 RUNS_TEST_THREADS=0 $(PYTEST)
 
 bench: dev compiled  ## every figure of speed and size beside the naive way and the limit
 	$(BIN)/python -m benchmarks

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -43,9 +45,23 @@ VALUES: dict[Dimension, list[str]] = {
     "source": ["sdk", "(none)"],
 }
 FIRST, LAST = date(2026, 2, 27), date(2026, 11, 8)
-quickly = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+EXAMPLES = {"file": 40, "lake": int(os.environ.get("RUNS_TEST_LAKE", "10"))}
+"""How often each law is tried: the lake must say what the file says anyhow."""
+
+
+def law(**drawn: st.SearchStrategy[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A law that holds for either kind of warehouse, whatever is drawn."""
+
+    def of(check: Callable[..., None]) -> Callable[..., None]:
+        @pytest.mark.parametrize("kind", EXAMPLES)
+        def test(request: pytest.FixtureRequest, kind: str) -> None:
+            holds = settings(max_examples=EXAMPLES[kind], deadline=None)(given(**drawn)(check))
+            holds(ask=request.getfixturevalue(f"{kind}_ask"))
+
+        test.__doc__ = check.__doc__
+        return test
+
+    return of
 
 
 @st.composite
@@ -107,15 +123,13 @@ EMPTY = pl.DataFrame(
 )
 
 
-@quickly
-@given(selection=selections(), dimension=dimensions)
+@law(selection=selections(), dimension=dimensions)
 def test_a_breakdown_adds_up_to_the_total(ask: Ask, selection: Selection, dimension: Dimension) -> None:
     parts = usage.by_value(ask, selection, dimension)
     assert summed(parts) == of_totals(usage.totals(ask, selection))
 
 
-@quickly
-@given(selection=selections(), grain=grains, dimension=st.none() | dimensions)
+@law(selection=selections(), grain=grains, dimension=st.none() | dimensions)
 def test_slots_of_time_add_up_to_the_range(
     ask: Ask, selection: Selection, grain: Grain, dimension: Dimension | None
 ) -> None:
@@ -123,8 +137,7 @@ def test_slots_of_time_add_up_to_the_range(
     assert summed(parts) == of_totals(usage.totals(ask, selection))
 
 
-@quickly
-@given(selection=selections())
+@law(selection=selections())
 def test_single_days_add_up_to_the_range(ask: Ask, selection: Selection) -> None:
     short = Selection(
         selection.start,
@@ -140,16 +153,14 @@ def test_single_days_add_up_to_the_range(ask: Ask, selection: Selection) -> None
     assert sum(d.credits for d in days) == usage.totals(ask, short).credits
 
 
-@quickly
-@given(selection=selections(), dimension=dimensions)
+@law(selection=selections(), dimension=dimensions)
 def test_a_rollup_says_what_the_runs_say(ask: Ask, selection: Selection, dimension: Dimension) -> None:
     key = ["value"]
     quick = usage.by_value(ask, selection, dimension).sort(key)
     assert_frame_equal(quick, usage.by_value(ask, selection, dimension, only="runs").sort(key))
 
 
-@quickly
-@given(selection=selections(), grain=grains, dimension=dimensions)
+@law(selection=selections(), grain=grains, dimension=dimensions)
 def test_a_rollup_says_over_time_what_the_runs_say(
     ask: Ask, selection: Selection, grain: Grain, dimension: Dimension
 ) -> None:
@@ -157,7 +168,7 @@ def test_a_rollup_says_over_time_what_the_runs_say(
     assert_frame_equal(quick, usage.over_time(ask, selection, grain, dimension, only="runs"))
 
 
-@quickly
+@settings(max_examples=EXAMPLES["file"], deadline=None)
 @given(selection=selections(), dimension=dimensions, grain=grains)
 def test_a_lake_says_what_a_file_says(
     file_ask: Ask, lake_ask: Ask, selection: Selection, dimension: Dimension, grain: Grain
@@ -173,8 +184,7 @@ def test_a_lake_says_what_a_file_says(
     )
 
 
-@quickly
-@given(selection=selections(), measure=st.sampled_from(distribution.MEASURES), dimension=dimensions)
+@law(selection=selections(), measure=st.sampled_from(distribution.MEASURES), dimension=dimensions)
 def test_the_buckets_of_parts_are_those_of_the_whole(
     ask: Ask, selection: Selection, measure: distribution.Measure, dimension: Dimension
 ) -> None:
@@ -187,8 +197,7 @@ def test_the_buckets_of_parts_are_those_of_the_whole(
     )
 
 
-@quickly
-@given(selection=selections(), rows=st.sampled_from([7, 50]))
+@law(selection=selections(), rows=st.sampled_from([7, 50]))
 def test_pages_and_export_hold_every_run_once(ask: Ask, selection: Selection, rows: int) -> None:
     short = Selection(
         selection.start,
