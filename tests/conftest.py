@@ -25,15 +25,16 @@ Tests fill the cores with workers already. Servers in processes of their own are
 
 LONGEST: Final = (
     "test_browser.py",
+    "test_tenant_ids.py",
     "test_tenant_matrix_pages.py",
-    "test_adds_up.py",
     "test_ledger_model.py",
-    "test_api_conforms.py",
     "test_tenant_matrix_api.py",
     "test_browser_people.py",
+    "test_api_conforms.py",
+    "test_rerating.py",
     "test_api_credits.py",
-    "test_tenant_ids.py",
-    "test_what_if.py",
+    "test_adds_up.py",
+    "test_rerating_periods.py",
 )
 """The files that take longest, in order: begun late, one of them would run on when all other workers have ended."""
 
