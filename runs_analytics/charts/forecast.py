@@ -8,7 +8,7 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.parts import blank, finished, value_axis
+from runs_analytics.charts.parts import blank, columns_to_read, finished, value_axis
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
@@ -74,7 +74,7 @@ def forecast_over_time(
             y=value_axis(amounts, unit, "actual:Q"),
             color=alt.Color("name:N", scale=scale, legend=legend),
         ),
-        _targets(past, coming, axis, value_axis(amounts, unit, "amount:Q"), measure_title),
+        *_targets(base, past, axis, measure_title),
     ]
     return finished(layers, theme, height_px, _words(history, days, measure_title, unit))
 
@@ -92,27 +92,14 @@ def _band(base: alt.Chart, y: alt.Y, level: int, scale: alt.Scale, legend: alt.L
     return band
 
 
-def _targets(past: pl.DataFrame, coming: pl.DataFrame, axis: TimeAxis, y: alt.Y, title: str) -> alt.Chart:
-    """An unseen point over each day, as a line is a thin target."""
-    columns = ["middle", "when", "amount", "amount_text", "band_text"]
-    blank_band = pl.lit("").alias("band_text")
-    rows = pl.concat(
-        [
-            past.select("middle", "when", pl.col("actual").alias("amount"), "amount_text", blank_band),
-            coming.filter(pl.col("is_ahead")).rename({"point": "amount"}).select(columns),
-        ]
-    )
-    tips = {"when": "Day", "amount_text": title, "band_text": "80 % band"}
-    targets: alt.Chart = (
-        alt.Chart(rows)
-        .mark_point(size=240, filled=True, opacity=0)
-        .encode(
-            x=axis.encoding("middle"),
-            y=y,
-            tooltip=[alt.Tooltip(f"{name}:N", title=words) for name, words in tips.items()],
-        )
-    )
-    return targets
+def _targets(base: alt.Chart, past: pl.DataFrame, axis: TimeAxis, title: str) -> list[alt.Chart]:
+    tips = {"when": "Day", "amount_text": title}
+    coming = tips | {"band_80_text": "80 % band", "band_95_text": "95 % band", "naive_text": NAIVE}
+    slots = past.height + base.data.height
+    return [
+        columns_to_read(alt.Chart(past).encode(x=axis.encoding("middle")), tips, slots),
+        columns_to_read(base.transform_filter("datum.is_ahead"), coming, slots),
+    ]
 
 
 def _past(history: pl.DataFrame, axis: TimeAxis, unit: Unit) -> pl.DataFrame:
@@ -160,7 +147,13 @@ def _row(axis: TimeAxis, unit: Unit, day: date, *amounts: float) -> dict[str, ob
         "middle": axis.middle(day),
         "when": f"{bucket_text(day, 'day')} (forecast)",
         "amount_text": unit.text(values["point"]),
-        "band_text": f"{unit.number(values['lower_80'])} to {unit.text(values['upper_80'])}",
+        **{
+            f"band_{level}_text": (
+                f"{unit.number(values[f'lower_{level}'])} to {unit.text(values[f'upper_{level}'])}"
+            )
+            for level in (80, 95)
+        },
+        "naive_text": unit.text(values["naive"]),
         "name": _NAMES[1],
         "is_ahead": True,
     }

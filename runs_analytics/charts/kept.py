@@ -7,7 +7,7 @@ from typing import Final
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.parts import blank, finished, value_axis
+from runs_analytics.charts.parts import blank, columns_to_read, finished, value_axis
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
@@ -65,6 +65,13 @@ def forecast_by_day(
         )
         return found
 
+    tips = {
+        "when": "Said on",
+        "point_text": f"{measure_title} of the month",
+        "band_text": "80 % band",
+        "used_text": "Used before that day",
+        "how": "Made",
+    }
     layers = [
         named(3)
         .mark_area(opacity=1)
@@ -76,16 +83,7 @@ def forecast_by_day(
         named(1)
         .mark_line(strokeWidth=2.5, point=alt.OverlayMarkDef(size=30, filled=True))
         .encode(y=value_axis(amounts, unit, "point:Q")),
-        base.mark_point(size=240, filled=True, opacity=0).encode(
-            y=value_axis(amounts, unit, "point:Q"),
-            tooltip=[
-                alt.Tooltip("when:N", title="Said on"),
-                alt.Tooltip("point_text:N", title=f"{measure_title} of the month"),
-                alt.Tooltip("band_text:N", title="80 % band"),
-                alt.Tooltip("used_text:N", title="Used before that day"),
-                alt.Tooltip("how:N", title="Made"),
-            ],
-        ),
+        columns_to_read(base, tips, rows.height),
     ]
     first, last = rows["point_text"][0], rows["point_text"][-1]
     words = (

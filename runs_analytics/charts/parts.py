@@ -79,6 +79,10 @@ def blank(theme: ChartTheme, height_px: int, words: str = NOTHING) -> alt.LayerC
 
 def finished(layers: Sequence[alt.Chart], theme: ChartTheme, height_px: int, words: str) -> alt.LayerChart:
     """The layers as one chart as wide as its place, in a theme, with `words` as its text alternative."""
+    for layer in layers:
+        # The browser would show the raw numbers that such a mark is placed by.
+        if layer.encoding.tooltip is alt.Undefined and isinstance(layer.mark, alt.MarkDef):
+            layer.mark.tooltip = None
     # All at once: each later change would copy the chart.
     return Drawn(
         layer=list(layers),
@@ -88,6 +92,22 @@ def finished(layers: Sequence[alt.Chart], theme: ChartTheme, height_px: int, wor
         description=words,
         config=config_of(theme),
     )
+
+
+def columns_to_read(base: alt.Chart, tips: Mapping[str, str], slots: int) -> alt.Chart:
+    """An unseen column over each slot: a line is a thin target, and a band is one mark over all of them.
+
+    Args:
+        base: rows with the place of each slot as `x`.
+        tips: what the pointer reads anywhere in a column, titles by field.
+        slots: of the whole axis.
+    """
+    # As wide as its slot, so that none lies over another.
+    width = alt.ExprRef(f"max(2, width / {slots})")
+    columns: alt.Chart = base.mark_rule(strokeWidth=width, opacity=0).encode(
+        tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips.items()]
+    )
+    return columns
 
 
 def spec_of(chart: alt.LayerChart) -> dict[str, Any]:

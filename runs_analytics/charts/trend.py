@@ -8,7 +8,7 @@ from typing import Any, Final
 import altair as alt
 import polars as pl
 
-from runs_analytics.charts.parts import blank, finished, value_axis
+from runs_analytics.charts.parts import blank, columns_to_read, finished, value_axis
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.charts.theme import ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
@@ -61,14 +61,12 @@ def trend_over_time(
 
     layers = [line("actual", "Actual", strokeWidth=1.2), line("trend", "Trend", strokeWidth=2.8)]
     if changes.height:
-        level = line("level", "Level", strokeWidth=1.8, strokeDash=[5, 4], interpolate="step")
-        layers += [level, *_marks(changes, axis, theme)]
-    return finished(
-        [*layers, _targets(base, value_axis(amounts, unit, "actual:Q"), measure_title)],
-        theme,
-        height_px,
-        _words(days, changes, measure_title, unit),
-    )
+        layers.append(line("level", "Level", strokeWidth=1.8, strokeDash=[5, 4], interpolate="step"))
+    tips = {"when": "Day", "actual_text": measure_title, "trend_text": "Trend", "level_text": "Level"}
+    layers.append(columns_to_read(base, tips, rows.height))
+    if changes.height:
+        layers += _marks(changes, axis, theme)
+    return finished(layers, theme, height_px, _words(days, changes, measure_title, unit))
 
 
 def rhythm(
@@ -154,15 +152,6 @@ def _marks(changes: pl.DataFrame, axis: TimeAxis, theme: ChartTheme) -> list[alt
     ).encode(y=alt.YValue(0), text=alt.Text("word:N"))
     target = base.mark_rule(strokeWidth=14, opacity=0).encode(tooltip=tooltip)
     return [rule, word, target]
-
-
-def _targets(base: alt.Chart, y: alt.Y, measure_title: str) -> alt.Chart:
-    """An unseen point over each day, as a line is a thin target."""
-    tips = {"when": "Day", "actual_text": measure_title, "trend_text": "Trend", "level_text": "Level"}
-    targets: alt.Chart = base.mark_point(size=200, filled=True, opacity=0).encode(
-        y=y, tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in tips.items()]
-    )
-    return targets
 
 
 def _signed(share: float) -> str:
