@@ -14,8 +14,9 @@ from warehouse_fixtures import NOW, SCOPE, filled_data
 
 from runs_analytics.analytics.asking import Ask
 from runs_analytics.analytics.concurrency import concurrency
-from runs_analytics.analytics.patterns import MEASURES, calendar, hours_of_week, peak_hours, rhythm
+from runs_analytics.analytics.patterns import MEASURES, Rhythm, calendar, hours_of_week, peak_hours, rhythm
 from runs_analytics.charts.series import bucket_text
+from runs_analytics.charts.units import RATE
 from runs_analytics.exports import export
 from runs_analytics.selection import Selection
 from runs_analytics.ui import exporting, patterns_compared, patterns_peaks, patterns_week
@@ -115,6 +116,16 @@ def test_peak_hours_are_named_and_listed(ask: Ask) -> None:
     start = f"Peak hour {bucket_text(first['bucket'], 'hour')}** with {fmt.credits(first['amount'])} credits"
     assert f"**{start}, {first['share'] * 100:.1f} % of all; then" in said
     assert app.dataframe[-1].value["value"].to_list() == [bucket_text(at, "hour") for at in found["bucket"]]
+
+
+def test_the_highest_level_is_that_of_hours_with_runs_enough() -> None:
+    rate = measures("USD")["error_rate"]
+    found = Rhythm("error_rate", 0, 21, 0.51111, None, None, None, 0.0671)
+    week = patterns_week.Week(rate, "error_rate", RATE, pl.DataFrame(), found)
+    said = patterns_week.sentence(week).replace("\\", "")
+    assert (
+        said == "**Highest Mon 21–22** with 51.1 %, among hours with at least 20 runs; 6.7 % over all hours."
+    )
 
 
 def test_a_level_has_no_share_and_no_peak_no_words() -> None:

@@ -42,7 +42,7 @@ LEAST_SHOWN_DAYS: Final = 14
 _AMOUNT_KIND: Final[Kind] = "credits"
 """A plain decimal; limits are of credits, money and runs in one table."""
 
-_NARROW: Final = {"limit": 230, "model": 230, "share": 110, "reached_on": 150, "resets": 110}
+_NARROW: Final = {"limit": 252, "model": 230, "share": 104, "reached_on": 150, "resets": 110}
 """Widths in pixels by which a phone shows what a row is about and its chance or weight."""
 
 

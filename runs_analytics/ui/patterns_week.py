@@ -53,6 +53,8 @@ class Week:
 
     def text(self, amount: float | None) -> str:
         """An average in words."""
+        if self.measure.is_level:
+            return self.measure.text(amount)
         return fmt.ABSENT if amount is None else self.unit.text(amount)
 
 
@@ -63,7 +65,7 @@ def place(view: View) -> Shown:
         found = week(view, shown, view.selection)
     peaks = patterns_peaks.peaks(view, found.name)
     st.markdown(
-        "  \n".join(text for text in (sentence(view, found), patterns_peaks.sentence(peaks, shown)) if text)
+        "  \n".join(text for text in (sentence(found), patterns_peaks.sentence(peaks, shown)) if text)
     )
     made = cards(view, found)
     parts.cards(made)
@@ -109,7 +111,7 @@ def week(view: View, shown: Measure, selection: Selection) -> Week:
     return Week(shown, name, unit_of(shown, view.ask.currency), drawn, found)
 
 
-def sentence(view: View, shown: Week) -> str:
+def sentence(shown: Week) -> str:
     """The pattern in one sentence."""
     found = shown.rhythm
     if found is None:
@@ -117,7 +119,8 @@ def sentence(view: View, shown: Week) -> str:
     when = hour_of_week(found.weekday, found.hour)
     if shown.measure.is_level:
         overall = f"; {shown.text(found.overall)} over all hours" if found.overall is not None else ""
-        return f"**Highest {escaped(when)}** with {escaped(shown.text(found.average) + overall)}."
+        enough = f"{shown.text(found.average)}, among hours with at least {patterns.LEAST_RUNS} runs"
+        return f"**Highest {escaped(when)}** with {escaped(enough + overall)}."
     said = [f"**Busiest {escaped(when)}**, {escaped(shown.text(found.average))} on average"]
     if found.window_start is not None and found.window_share is not None:
         hours = window(found.window_start)
