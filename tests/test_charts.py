@@ -46,6 +46,7 @@ from runs_analytics.charts import (
     spec_of,
     top_series,
 )
+from runs_analytics.charts.parts import Drawn
 from runs_analytics.charts.series import bucket_text
 from runs_analytics.charts.time_axis import TimeAxis
 from runs_analytics.charts.units import Unit
@@ -151,6 +152,19 @@ def test_any_number_of_days_and_series_can_be_drawn(theme: ChartTheme, days: int
     spec = credits_over_time(series(days, values), theme, partial_from=DAY)
     assert len({row["value"] for row in rows_of(spec)}) == min(values, 7)
     assert f"{'series' if values > 1 else 'Credits'}" in spec["description"]
+
+
+@pytest.mark.parametrize("is_clickable", [True, False])
+def test_a_chart_is_written_as_altair_itself_would_write_it(
+    monkeypatch: pytest.MonkeyPatch, is_clickable: bool
+) -> None:
+    chart = over_time(
+        series(days=3, values=3), measure_title="Credits", unit=CREDITS, grain="day", theme=LIGHT,
+        selectable=is_clickable,
+    )  # fmt: skip
+    written = [drawn(chart), drawn(chart)]
+    monkeypatch.setattr(Drawn, "copy", alt.LayerChart.copy)
+    assert written == [drawn(chart)] * 2
 
 
 @pytest.mark.parametrize("grain", ["quarter_hour", "hour", "day", "week", "month"])

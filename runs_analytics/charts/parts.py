@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Self
 
 import altair as alt
 import polars as pl
@@ -32,6 +32,15 @@ class Drawn(alt.LayerChart):
     def to_dict(self, validate: bool = False, **options: Any) -> dict[str, Any]:
         """The chart as Vega-Lite."""
         return super().to_dict(validate=validate, **options)
+
+    def copy(self, deep: bool | Iterable[Any] = True, ignore: list[str] | None = None) -> Self:
+        """A copy; a shallow one just so, where Altair would put all layers together anew, which copies each thrice."""
+        if deep is not False:
+            return super().copy(deep, ignore)
+        made = object.__new__(type(self))
+        object.__setattr__(made, "_args", self._args)
+        object.__setattr__(made, "_kwds", dict(self._kwds))
+        return made
 
 
 def value_axis(amounts: pl.Series, unit: Unit, field: str = "amount:Q") -> alt.Y:
