@@ -64,7 +64,12 @@ class ShownTable:
     def show(self, key: str, *, currency: str, on_row: Callable[[str], None] | None = None) -> None:
         """Place the table, with its totals as first row; a click on a row hands over its first column."""
         shown = _with_totals(self._display(), self.columns, self.totals)
-        config = {c.name: column_config(c, currency, self.widths.get(c.name, "medium")) for c in self.columns}
+        config = {
+            c.name: column_config(
+                c, currency, self.widths.get(c.name, "medium"), has_negative=_has_negative(shown, c)
+            )
+            for c in self.columns
+        }
         height: Any = "content" if shown.height <= _MOST_ROWS else (_MOST_ROWS + 1) * _ROW_PX
         if on_row is None:
             grid(shown, column_config=config, height=height, placeholder=fmt.ABSENT)
@@ -127,8 +132,13 @@ def switch(table: ShownTable, key: str, currency: str) -> None:
         table.show(key, currency=currency)
 
 
-def column_config(column: Column, currency: str, width: Width = "medium") -> Any:
-    """How the browser writes a column: its unit with each number, full precision on hover."""
+def column_config(
+    column: Column, currency: str, width: Width = "medium", *, has_negative: bool = False
+) -> Any:
+    """How the browser writes a column: its unit with each number, full precision on hover.
+
+    Money below zero has its currency behind it, as the browser would write a minus after what stands before.
+    """
     if column.kind == "text":
         return st.column_config.TextColumn(column.title, width=width)
     if column.name == "share":
@@ -140,12 +150,16 @@ def column_config(column: Column, currency: str, width: Width = "medium") -> Any
     formats = {
         "integer": "%,d",
         "credits": "%,.1f",
-        "money": f"{symbol}%,.2f",
+        "money": f"%,.2f {currency}" if has_negative else f"{symbol}%,.2f",
         "percent": f"%{sign},.1f %%",
         "duration_us": "%,.2f s",
         "bytes": "%,.1f kB",
     }
     return st.column_config.NumberColumn(column.title, format=formats.get(column.kind))
+
+
+def _has_negative(shown: pl.DataFrame, column: Column) -> bool:
+    return column.kind == "money" and bool((shown[column.name] < 0).any())
 
 
 def _with_totals(

@@ -88,15 +88,15 @@ def sentence(found: WhatIf, plans: Mapping[str, str]) -> str:
 def gaps(found: WhatIf) -> str:
     """How many runs the sums leave out, in a sentence; empty when they leave out none."""
     texts = [
-        f"{runs_text(then)} runs have no price in {unit}"
-        + ("" if now == then else f" ({runs_text(now)} as it was)")
-        for unit, now, then in (
+        f"{runs_text(was)} runs without a price in {unit}"
+        + ("" if was == then else f" ({runs_text(then)} with these changes)")
+        for unit, was, then in (
             ("credits", found.before.unpriced, found.after.unpriced),
             ("money", found.before.uncosted, found.after.uncosted),
         )
-        if now or then
+        if was or then
     ]
-    return f"{'; '.join(texts)}: they are not in these sums." if texts else ""
+    return f"Not in these sums: {'; '.join(texts)}." if texts else ""
 
 
 def uncharged(bill: Bill | None) -> str:
