@@ -92,7 +92,9 @@ class Site:
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self._admin}"}
-        return httpx.request(method, f"{self.server.address}/api/v1/{path}", headers=headers, **options)
+        return httpx.request(
+            method, f"{self.server.address}/api/v1/{path}", headers=headers, verify=False, **options
+        )
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def client(server: Server, account: str, *scopes: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {server.key(account, *scopes)}"}
-    return httpx.Client(base_url=server.address, headers=headers, timeout=60)
+    return httpx.Client(base_url=server.address, headers=headers, timeout=60, verify=False)
 
 
 def test_limits_and_authorizations_over_http(server: Server) -> None:
