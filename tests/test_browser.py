@@ -20,7 +20,7 @@ import openpyxl
 import polars as pl
 import pytest
 from browser import metric, settle
-from playwright.sync_api import Browser, ConsoleMessage, Page, StorageState, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, expect
 from serving import Server
 from warehouse_fixtures import NOW, SCOPE, filled_data
 
@@ -100,11 +100,17 @@ def signed_in(chromium: Browser, site: Site) -> StorageState:
     return state
 
 
+@pytest.fixture(scope="module")
+def window(chromium: Browser, signed_in: StorageState) -> BrowserContext:
+    """Where that person opens one page after the other, whose scripts are fetched and read once."""
+    return browser.new_page(chromium, known=signed_in).context
+
+
 @pytest.fixture
-def page(chromium: Browser, signed_in: StorageState) -> Iterator[Page]:
-    opened = browser.new_page(chromium, known=signed_in)
+def page(window: BrowserContext) -> Iterator[Page]:
+    opened = window.new_page()
     yield opened
-    opened.context.close()
+    opened.close()
 
 
 def is_ours(message: ConsoleMessage) -> bool:
