@@ -9,7 +9,14 @@ import altair as alt
 import polars as pl
 import pytest
 
-from runs_analytics.charts import CREDITS, LIGHT, forecast_by_day, forecast_over_time, trend_over_time
+from runs_analytics.charts import (
+    CREDITS,
+    LIGHT,
+    forecast_by_day,
+    forecast_over_time,
+    lines_over_time,
+    trend_over_time,
+)
 
 DAYS = [date(2026, 11, 1) + timedelta(n) for n in range(10)]
 BANDS = ("point", "naive", "lower_80", "upper_80", "lower_95", "upper_95")
@@ -53,3 +60,22 @@ def test_a_coming_day_says_its_bands_wherever_it_is_pointed_at() -> None:
     row = chart["datasets"][last["data"]["name"]][-1]
     assert (row["amount_text"], row["naive_text"]) == ("0.0 credits", "1.0 credits")
     assert (row["band_80_text"], row["band_95_text"]) == ("2.0 to 3.0 credits", "4.0 to 5.0 credits")
+
+
+def test_lines_that_nobody_can_choose_are_read_anywhere_above_a_day() -> None:
+    """Of a day that one line does not have, the others say theirs."""
+    frame = pl.DataFrame(
+        {
+            "bucket": [*DAYS[:3], DAYS[0]],
+            "value": ["as it was"] * 3 + ["what-if"],
+            "amount": [1.0, 2.0, 3.0, 0.5],
+        }
+    )
+    chart = lines_over_time(frame, grain="day", selectable=False, **LOOK).to_dict()
+    last = chart["layer"][-1]
+    assert [tip["title"] for tip in last["encoding"]["tooltip"]] == ["When", "as it was", "what-if"]
+    assert "y" not in last["encoding"]
+    rows = chart["datasets"][last["data"]["name"]]
+    assert [(row["line_0"], row["line_1"]) for row in rows] == [
+        ("1.0 credits", "0.5 credits"), ("2.0 credits", "–"), ("3.0 credits", "–"),
+    ]  # fmt: skip

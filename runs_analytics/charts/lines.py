@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import altair as alt
 import polars as pl
@@ -15,6 +16,7 @@ from runs_analytics.charts.parts import (
     BAR,
     SERIES,
     blank,
+    columns_to_read,
     finished,
     legend_room_px,
     series_colour,
@@ -24,6 +26,9 @@ from runs_analytics.charts.series import Grain, Moment, bucket_key, bucket_text,
 from runs_analytics.charts.theme import MAX_SERIES, ChartTheme
 from runs_analytics.charts.time_axis import TimeAxis
 from runs_analytics.charts.units import Unit
+
+_KNOWN: Final = "isValid(datum.amount)"
+_UNKNOWN: Final = "–"
 
 
 def lines_over_time(
@@ -70,8 +75,9 @@ def lines_over_time(
     axis = TimeAxis.over(known["bucket"], grain, span)
     rows = _rows(drawn, axis, unit, partial_from)
     titles = {"when": "When", "value": value_title, "amount_text": measure_title}
+    x = axis.encoding("middle")
     base = alt.Chart(rows).encode(
-        x=axis.encoding("middle"),
+        x=x,
         y=value_axis(rows["amount"], unit),
         color=series_colour(theme, shown, colours, value_title),
         tooltip=[alt.Tooltip(f"{name}:N", title=title) for name, title in titles.items()],
@@ -79,7 +85,11 @@ def lines_over_time(
     tops = dict(
         drawn.drop_nulls("amount").group_by("bucket").agg(pl.col("amount").cast(pl.Float64).max()).iter_rows()
     )
-    layers = _layers(base, theme, selectable)
+    layers = _layers(base, theme)
+    if selectable:
+        layers = _with_selections(layers, base)
+    else:
+        layers.append(_columns(rows, x, len(axis.buckets), measure_title))
     layers += marking.layers(marks, tops, axis, rows["amount"], unit, theme, mark_colour or theme.ink)
     words = alt_text.lines_over_time(known, measure_title=measure_title, unit=unit, grain=grain)
     words = " ".join(text for text in (words, marking.sentence(marks)) if text)
@@ -112,19 +122,39 @@ def _rows(drawn: pl.DataFrame, axis: TimeAxis, unit: Unit, partial_from: Moment 
     return pl.DataFrame(rows, infer_schema_length=None).with_columns((before & after).alias("alone"))
 
 
-def _layers(base: alt.Chart, theme: ChartTheme, selectable: bool) -> list[alt.Chart]:
+def _layers(base: alt.Chart, theme: ChartTheme) -> list[alt.Chart]:
     lines = base.mark_line(strokeWidth=2, invalid="break-paths-show-domains", tooltip=None)
-    known = base.transform_filter("isValid(datum.amount)")
+    known = base.transform_filter(_KNOWN)
     alone = known.transform_filter("datum.alone").mark_point(size=30, filled=True, opacity=1)
     partial = known.transform_filter("datum.partial").mark_point(
         size=44, filled=False, fill=theme.halo, opacity=1, strokeWidth=1.5
     )
+    return [lines, alone, partial]
+
+
+def _with_selections(layers: Sequence[alt.Chart], base: alt.Chart) -> list[alt.Chart]:
+    """The layers, of which the legend chooses a series, and a click one of its points."""
+    lines, *others = layers
+    series = alt.selection_point(name=SERIES, fields=["value"], bind="legend")
+    bar = alt.selection_point(name=BAR, fields=["value", "bucket"])
+    opacity = alt.when(series).then(alt.value(1)).otherwise(alt.value(0.15))
     # A line is a thin target: an unseen point over each value takes the pointer.
-    targets = known.mark_point(size=260, filled=True, opacity=0)
-    if selectable:
-        series = alt.selection_point(name=SERIES, fields=["value"], bind="legend")
-        bar = alt.selection_point(name=BAR, fields=["value", "bucket"])
-        opacity = alt.when(series).then(alt.value(1)).otherwise(alt.value(0.15))
-        lines = lines.encode(opacity=alt.OpacityValue(**opacity)).add_params(series)
-        targets = targets.add_params(bar)
-    return [lines, alone, partial, targets]
+    targets = base.transform_filter(_KNOWN).mark_point(size=260, filled=True, opacity=0)
+    return [
+        lines.encode(opacity=alt.OpacityValue(**opacity)).add_params(series),
+        *others,
+        targets.add_params(bar),
+    ]
+
+
+def _columns(rows: pl.DataFrame, x: alt.X, slots: int, measure_title: str) -> alt.Chart:
+    """What every line says of a slot, read anywhere above it."""
+    known = rows.drop_nulls("amount")
+    names = known["value"].unique(maintain_order=True).to_list()
+    slot = ["middle", "when"]
+    said = known.pivot(on="value", index=slot, values="amount_text").select(
+        *slot, *(pl.col(name).fill_null(_UNKNOWN).alias(f"line_{n}") for n, name in enumerate(names))
+    )
+    titles = [measure_title] if len(names) == 1 else names
+    tips = {"when": "When"} | {f"line_{n}": title for n, title in enumerate(titles)}
+    return columns_to_read(alt.Chart(said).encode(x=x), tips, slots)
