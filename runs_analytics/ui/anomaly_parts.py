@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
-from typing import Final, Self, cast
+from typing import Final, cast
 
 import numpy as np
 import polars as pl
@@ -16,7 +14,7 @@ import streamlit as st
 from runs_analytics import charts
 from runs_analytics.analytics import usage
 from runs_analytics.analytics.anomalies import history
-from runs_analytics.analytics.anomalies.history import Listed
+from runs_analytics.analytics.anomalies.history import Listed, Summed
 from runs_analytics.analytics.anomalies.questions import looked_at
 from runs_analytics.analytics.anomalies.segments import Grain, Looked, Segment
 from runs_analytics.control.anomalies import FAMILIES, SEVERITIES, Anomaly
@@ -66,56 +64,42 @@ def measure(view: View) -> Measure:
     return known[cast(MeasureName, controls.choice("measure", titles, label="Measure", default=default))]
 
 
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """How many anomalies are news, and what those upward cost beyond what is usual."""
-
-    count: int
-    severe: int
-    credits: Decimal
-    cost: Decimal
-
-    @classmethod
-    def of(cls, found: Sequence[Listed]) -> Self:
-        """Those of some anomalies."""
-        news = [one.anomaly for one in found if one.counts]
-        used, spent = (
-            fmt.from_nano(
-                sum(max(getattr(one, f"{name}_impact_nano") or 0, 0) for one in news if one.direction == "up")
-            )
-            for name in ("credits", "cost")
-        )
-        return cls(len(news), sum(one.severity == "high" for one in news), used, spent)
-
-
 def cards(view: View, found: Sequence[Listed]) -> list[Card]:
     """Headline numbers: how many, how many go on, and what they cost beyond what is usual."""
-    now, before = Sums.of(found), _sums_before(view)
+    now, before = history.summed(found), _before(view)
     totals = usage.totals(view.ask, view.selection)
     ignored = sum(not one.counts for one in found)
     hidden = f" {ignored} more are ignored or said to be expected." if ignored else ""
-    money = partial(fmt.money, currency=view.ask.currency)
-    each: list[tuple[str, str, Callable[..., str], str]] = [
-        ("In this period", "count", fmt.integer, f"One per event, however many numbers showed it.{hidden}"),
-        ("Of high severity", "severe", fmt.integer, "At least 12 times as far off as usual."),
-        ("Credits above usual", "credits", fmt.credits, _why(now.credits, totals.credits)),
-        ("Spend above usual", "cost", money, _why(now.cost, totals.cost)),
-    ]
+    used, spent = (fmt.from_nano(nano) for nano in (now.credits_nano, now.cost_nano))
     going_on = sum(one.counts and one.anomaly.is_open for one in found)
-    made = [Card("Going on now", fmt.integer(going_on))]
-    for label, name, text, told in each:
+
+    def card(label: str, name: str, text: Callable[[int], str], told: str) -> Card:
         value, was = getattr(now, name), getattr(before, name, None)
         told_before = "" if was is None else f" Before: {text(was)}."
-        made.append(Card(label, text(value), fmt.change(value, was), help=f"{told}{told_before}"))
-    return made
+        return Card(label, text(value), fmt.change(value, was), help=f"{told}{told_before}")
+
+    def credits_text(nano: int) -> str:
+        return fmt.credits(fmt.from_nano(nano))
+
+    def money_text(nano: int) -> str:
+        return fmt.money(fmt.from_nano(nano), view.ask.currency)
+
+    counted = f"One per event, however many numbers showed it.{hidden}"
+    return [
+        Card("Going on now", fmt.integer(going_on)),
+        card("In this period", "count", fmt.integer, counted),
+        card("Of high severity", "severe", fmt.integer, "At least 12 times as far off as usual."),
+        card("Credits above usual", "credits_nano", credits_text, _why(used, totals.credits)),
+        card("Spend above usual", "cost_nano", money_text, _why(spent, totals.cost)),
+    ]
 
 
-def _sums_before(view: View) -> Sums | None:
-    """Those of the period compared with; None without one."""
+def _before(view: View) -> Summed | None:
+    """Those of the period compared with in a few numbers; None without one."""
     if view.compared is None:
         return None
     stores, now = view.session.stores, view.session.now
-    return Sums.of(history.without_causes(view.ask, stores, view.compared, now))
+    return history.summed(history.without_causes(view.ask, stores, view.compared, now))
 
 
 def _why(part: Decimal, whole: Decimal) -> str:

@@ -56,6 +56,28 @@ class Listed:
         return not self.is_ignored and (self.judgement is None or self.judgement.verdict != "expected")
 
 
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """How many of some anomalies are news, and what those upward cost beyond what is usual."""
+
+    count: int
+    severe: int
+    credits_nano: int
+    cost_nano: int
+
+
+def summed(found: Sequence[Listed]) -> Summed:
+    """Some anomalies in a few numbers; where two overlap, what both have counts twice."""
+    news = [one.anomaly for one in found if one.counts]
+    more = [one for one in news if one.direction == "up"]
+    return Summed(
+        len(news),
+        sum(one.severity == "high" for one in news),
+        sum(max(one.credits_impact_nano or 0, 0) for one in more),
+        sum(max(one.cost_impact_nano or 0, 0) for one in more),
+    )
+
+
 def listed(ask: Ask, stores: Stores, selection: Selection, now: datetime) -> tuple[Listed, ...]:
     """The anomalies of a selection with what is said of them, newest first."""
     if not is_whole(ask, selection):
